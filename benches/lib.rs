@@ -1,0 +1,1 @@
+//! Benchmarks; see the `[[bench]]` entries of the manifest.

@@ -1,0 +1,34 @@
+//! Panics stop at the agent that panicked.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt;
+
+use crate::error::AgentError;
+use crate::identity::Key;
+
+/// Runs a future whose panic becomes an error. What it leaves half done is dropped with it: nothing
+/// here holds a lock while it polls.
+pub(crate) async fn contain<T>(
+    key: impl FnOnce() -> Key,
+    future: impl Future<Output = Result<T, AgentError>>,
+) -> Result<T, AgentError> {
+    match AssertUnwindSafe(future).catch_unwind().await {
+        Ok(result) => result,
+        Err(panic) => Err(panicked(key(), &*panic)),
+    }
+}
+
+pub(crate) fn panicked(key: Key, panic: &(dyn Any + Send)) -> AgentError {
+    let message = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic without a message");
+    AgentError::Panicked {
+        key,
+        message: message.into(),
+    }
+}

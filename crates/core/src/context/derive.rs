@@ -1,0 +1,145 @@
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use super::RunContext;
+use super::env::Env;
+use super::node::{Node, Segment};
+use crate::broken::Rule;
+use crate::budget::Budget;
+use crate::error::AgentError;
+use crate::identity::{Name, Sigil};
+use crate::permission::Permissions;
+
+/// The key of a child that is one of many: its index, or a text that is unique among them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ChildKey {
+    /// The place in a list.
+    Index(u64),
+    /// A name, such as the path of a file.
+    Name(Name),
+}
+
+impl From<u64> for ChildKey {
+    fn from(index: u64) -> Self {
+        Self::Index(index)
+    }
+}
+
+impl From<&str> for ChildKey {
+    fn from(name: &str) -> Self {
+        Self::Name(Name::new(name))
+    }
+}
+
+impl From<String> for ChildKey {
+    fn from(name: String) -> Self {
+        Self::from(name.as_str())
+    }
+}
+
+impl RunContext {
+    /// A context for a child that is called in turn with others: `/review/plan`, and for the second
+    /// of its name `/review/plan#2`.
+    ///
+    /// Children of one name that are made by tasks that race get names that depend on who came
+    /// first: give those a [`child_at`](Self::child_at).
+    pub fn child(&self, name: &str) -> Self {
+        self.child_in(self.env().clone(), name)
+    }
+
+    /// A context for one of many children that run at the same time: `/review/map[17]`.
+    ///
+    /// The caller answers for the keys being distinct among the children of one context; two steps
+    /// that meet under one key are an error.
+    pub fn child_at(&self, key: impl Into<ChildKey>) -> Self {
+        self.child_at_in(self.env().clone(), key.into())
+    }
+
+    /// Lets the context end after so much more working time; an earlier deadline stays.
+    ///
+    /// Working time stands still while the run is paused, suspended or not running.
+    pub fn with_deadline(self, after: Duration) -> Self {
+        let at = self.env().run.clock.worked().saturating_add(after);
+        self.narrow(|env| env.deadline = Some(env.deadline.map_or(at, |before| before.min(at))))
+    }
+
+    /// Lets the context end at this time of day; an earlier one stays.
+    pub fn with_wall_deadline(self, at: SystemTime) -> Self {
+        let left = at
+            .duration_since(SystemTime::now())
+            .unwrap_or(Duration::ZERO);
+        let at = Instant::now() + left;
+        self.narrow(|env| {
+            env.deadline_wall = Some(env.deadline_wall.map_or(at, |before| before.min(at)));
+        })
+    }
+
+    /// Gives the context a share of the budget, carved out of this one's. What is not used goes back
+    /// when the last context with this share is gone.
+    ///
+    /// # Errors
+    /// [`BudgetExhausted`](AgentError::BudgetExhausted) when less than that remains.
+    pub fn with_budget(self, limit: Budget) -> Result<Self, AgentError> {
+        let path = self.node.path();
+        let held = self.env().run.history().held_inside(path);
+        let lease = self.env().lease.grant_holding(limit, held);
+        let lease = lease.map_err(|source| AgentError::BudgetExhausted {
+            key: path.clone(),
+            source,
+        })?;
+        Ok(self.narrow(|env| env.lease = lease))
+    }
+
+    /// Narrows what the context may do to what these permit too.
+    pub fn with_permissions(self, permissions: &Permissions) -> Self {
+        self.narrow(|env| env.permissions = env.permissions.intersect(permissions))
+    }
+
+    /// Gives the context, and all below it, a value of the host's own, at most one of each type.
+    pub fn with_extension<T: Send + Sync + 'static>(self, value: T) -> Self {
+        self.narrow(|env| env.extensions = env.extensions.with(value))
+    }
+
+    pub(crate) fn child_in(&self, env: Arc<Env>, name: &str) -> Self {
+        let name = self.name(name);
+        let ordinal = self.node.next_ordinal(Sigil::Child, &name);
+        self.derive(env, Segment::Named(name, ordinal))
+    }
+
+    pub(crate) fn child_at_in(&self, env: Arc<Env>, key: ChildKey) -> Self {
+        if env.run.breaks(Rule::ChildrenAreKeyed) {
+            let ordinal = self.node.next_ordinal(Sigil::Child, &Name::new("arrival"));
+            return self.derive(env, Segment::Index(ordinal.into()));
+        }
+        self.derive(
+            env,
+            match key {
+                ChildKey::Index(index) => Segment::Index(index),
+                ChildKey::Name(name) => Segment::Keyed(name),
+            },
+        )
+    }
+
+    pub(crate) fn derive(&self, env: Arc<Env>, segment: Segment) -> Self {
+        Self {
+            node: Arc::new(Node::new(env, Some(self.clone()), segment)),
+        }
+    }
+
+    pub(crate) fn name(&self, text: &str) -> Name {
+        #[cfg(feature = "broken")]
+        if self.env().run.breaks(Rule::NamesAreEscaped) {
+            return Name::unescaped(text);
+        }
+        Name::new(text)
+    }
+
+    /// The same place, in an environment of its own.
+    fn narrow(self, change: impl FnOnce(&mut Env)) -> Self {
+        let mut env = Env::clone(self.env());
+        change(&mut env);
+        self.derive(Arc::new(env), Segment::Narrowed)
+    }
+}

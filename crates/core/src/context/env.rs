@@ -1,0 +1,56 @@
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::budget::Lease;
+use crate::extensions::Extensions;
+use crate::permission::Permissions;
+use crate::run::RunState;
+use crate::scope::{Live, Stop};
+
+/// What a context shares with the contexts derived from it, until one of them narrows it.
+#[derive(Debug, Clone)]
+pub(crate) struct Env {
+    pub(crate) run: Arc<RunState>,
+    /// Weak, so that a context that leaks cannot keep a scope from ending.
+    pub(crate) live: Weak<Live>,
+    pub(crate) token: CancellationToken,
+    pub(crate) stop: Arc<Stop>,
+    /// In working time of the run.
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) deadline_wall: Option<Instant>,
+    pub(crate) lease: Lease,
+    pub(crate) permissions: Permissions,
+    pub(crate) extensions: Extensions,
+}
+
+impl Env {
+    pub(crate) fn is_past_deadline(&self) -> bool {
+        self.deadline
+            .is_some_and(|at| self.run.clock.worked() >= at)
+            || self.deadline_wall.is_some_and(|at| Instant::now() >= at)
+    }
+
+    /// Waits until a deadline has passed.
+    pub(crate) async fn deadline_passed(&self) {
+        let working = async {
+            match self.deadline {
+                Some(at) => self.run.clock.sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        let wall = async {
+            match self.deadline_wall {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        futures::future::select(std::pin::pin!(working), std::pin::pin!(wall)).await;
+    }
+
+    pub(crate) fn has_deadline(&self) -> bool {
+        self.deadline.is_some() || self.deadline_wall.is_some()
+    }
+}

@@ -1,0 +1,57 @@
+use super::RunContext;
+use crate::broken::Rule;
+use crate::error::AgentError;
+
+impl RunContext {
+    /// Whether something may be opened in this context at all.
+    pub(crate) fn check_open(&self) -> Result<(), AgentError> {
+        let env = self.env();
+        if let Some(stopped) = env.run.stopped() {
+            return Err(AgentError::Journal {
+                key: self.path(),
+                source: stopped,
+            });
+        }
+        if !env.live.upgrade().is_some_and(|live| !live.is_fenced()) {
+            return Err(AgentError::Cancelled { key: self.path() });
+        }
+        self.latched().map_or(Ok(()), Err)
+    }
+
+    /// Whether something new may begin: this is what a replay does not ask.
+    pub(crate) fn check_new(&self) -> Result<(), AgentError> {
+        let env = self.env();
+        if env.token.is_cancelled() {
+            return Err(AgentError::Cancelled { key: self.path() });
+        }
+        if env.is_past_deadline() {
+            return Err(AgentError::DeadlineExceeded { key: self.path() });
+        }
+        Ok(())
+    }
+
+    /// The error that this context, or one above it, answers from now on.
+    pub(crate) fn latched(&self) -> Option<AgentError> {
+        if self.env().run.breaks(Rule::LatchesHold) {
+            return None;
+        }
+        let mut here = Some(self);
+        while let Some(cx) = here {
+            if let Some(error) = cx.node.latch.get() {
+                return Some(error.clone());
+            }
+            here = cx.node.parent.as_ref();
+        }
+        None
+    }
+
+    /// Makes every later step here answer the same, if the error is of a class that latches.
+    pub(crate) fn latch<T>(&self, result: Result<T, AgentError>) -> Result<T, AgentError> {
+        if let Err(error) = &result
+            && error.class().latches()
+        {
+            let _ = self.node.anchor().latch.set(error.clone());
+        }
+        result
+    }
+}

@@ -1,0 +1,70 @@
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// The place of a context, step, signal, version or decision in a run, as
+/// `/review/map[17]/summarize#2`.
+///
+/// It is the same in every attempt and in every process. `/` opens a child or a step, `[…]` a keyed
+/// child, `!` a signal, `@` a version and `:` a decision; `#2` is the second of its name. The root
+/// is the empty key, shown as `/`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Key(Arc<str>);
+
+/// What a key's last part is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Sigil {
+    /// A child context, a durable branch or a step.
+    Child,
+    Signal,
+    Version,
+    Decision,
+}
+
+impl Sigil {
+    pub(crate) fn char(self) -> char {
+        match self {
+            Self::Child => '/',
+            Self::Signal => '!',
+            Self::Version => '@',
+            Self::Decision => ':',
+        }
+    }
+}
+
+impl Key {
+    /// The characters that can follow a context's key in the key of something inside it.
+    pub(crate) const INSIDE: [char; 5] = ['/', '[', '!', '@', ':'];
+
+    /// A key as [`Display`](fmt::Display) writes it, for example from an operator's command line.
+    pub fn new(text: &str) -> Self {
+        Self(if text == "/" { "".into() } else { text.into() })
+    }
+
+    /// The key's text; empty for the root.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `self` stands inside `outer`: a step of it, or anything in a child of it.
+    pub fn is_inside(&self, outer: &Self) -> bool {
+        self.0
+            .strip_prefix(outer.as_str())
+            .and_then(|rest| rest.chars().next())
+            .is_some_and(|c| Self::INSIDE.contains(&c))
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() { "/" } else { &self.0 })
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,70 @@
+use std::fmt;
+use std::sync::Arc;
+
+/// One part of a path.
+///
+/// The characters that separate parts (`/ [ ] # ! @ :`), `%` and control characters are escaped as
+/// `%XX`, so `child("a/b")` and `child("a").child("b")` are two places. Every text is a valid name;
+/// the empty one is written `%`.
+///
+/// ```
+/// use maniple_core::Name;
+/// assert_eq!(Name::new("summarize").as_str(), "summarize");
+/// assert_eq!(Name::new("a/b").as_str(), "a%2Fb");
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Name(Arc<str>);
+
+impl Name {
+    /// Escapes a text into a name.
+    pub fn new(text: &str) -> Self {
+        if text.is_empty() {
+            return Self("%".into());
+        }
+        if !text.chars().any(reserved) {
+            return Self(text.into());
+        }
+        let mut escaped = String::with_capacity(text.len() + 8);
+        for c in text.chars() {
+            if reserved(c) {
+                // Every reserved character is below U+00FF, so two digits are enough.
+                escaped.push_str(&format!("%{:02X}", u32::from(c)));
+            } else {
+                escaped.push(c);
+            }
+        }
+        Self(escaped.into())
+    }
+
+    #[cfg(feature = "broken")]
+    pub(crate) fn unescaped(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The escaped text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn reserved(c: char) -> bool {
+    matches!(c, '/' | '[' | ']' | '#' | '!' | '@' | ':' | '%') || c.is_control()
+}
+
+impl From<&str> for Name {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,211 @@
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::{Notify, broadcast};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::clock::WorkClock;
+use super::stats::Counters;
+use super::{Root, Run, RunState};
+use crate::broken::Rule;
+use crate::budget::{Budget, Lease};
+use crate::context::env::Env;
+use crate::error::AgentError;
+use crate::extensions::Extensions;
+use crate::identity::{Key, RunId};
+use crate::journal::{Fact, History, Journal};
+use crate::permission::Permissions;
+use crate::scope::{GRACE, Stop};
+use crate::step::{ParkAll, Reconciler};
+
+/// What a run is given before it is opened.
+#[derive(Debug)]
+pub struct RunBuilder {
+    name: Arc<str>,
+    id: Option<RunId>,
+    journal: Option<Arc<dyn Journal>>,
+    reconciler: Arc<dyn Reconciler>,
+    deadline: Option<Duration>,
+    deadline_wall: Option<SystemTime>,
+    budget: Budget,
+    permissions: Permissions,
+    extensions: Extensions,
+    grace: Duration,
+    event_buffer: usize,
+    #[cfg(feature = "broken")]
+    broken: std::collections::BTreeSet<Rule>,
+}
+
+impl RunBuilder {
+    pub(super) fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            id: None,
+            journal: None,
+            reconciler: Arc::new(ParkAll),
+            deadline: None,
+            deadline_wall: None,
+            budget: Budget::UNLIMITED,
+            permissions: Permissions::all(),
+            extensions: Extensions::default(),
+            grace: GRACE,
+            event_buffer: 1024,
+            #[cfg(feature = "broken")]
+            broken: std::collections::BTreeSet::new(),
+        }
+    }
+
+    /// The run's identity, instead of a random one. A journal that already knows its run keeps that.
+    pub fn with_id(mut self, id: RunId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// Where the run is written down. Without one it remembers its steps in memory, for its retries,
+    /// and cannot be resumed.
+    pub fn with_journal(mut self, journal: impl Journal) -> Self {
+        self.journal = Some(Arc::new(journal));
+        self
+    }
+
+    /// Who is asked about reversible and irreversible steps in doubt. By default all are parked.
+    pub fn with_reconciler(mut self, reconciler: impl Reconciler) -> Self {
+        self.reconciler = Arc::new(reconciler);
+        self
+    }
+
+    /// How long the run may work, over all its processes. Time in which it is paused, suspended or
+    /// not running does not count. No limit by default.
+    pub fn with_deadline(mut self, working: Duration) -> Self {
+        self.deadline = Some(working);
+        self
+    }
+
+    /// The time of day at which the run ends, whatever it has done. None by default.
+    pub fn with_wall_deadline(mut self, at: SystemTime) -> Self {
+        self.deadline_wall = Some(at);
+        self
+    }
+
+    /// What the run may use, over all its processes. No limit by default.
+    pub fn with_budget(mut self, budget: Budget) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// What the run may do. Everything by default.
+    pub fn with_permissions(mut self, permissions: Permissions) -> Self {
+        self.permissions = permissions;
+        self
+    }
+
+    /// A value of the host's own, at most one of each type, that every context carries.
+    pub fn with_extension<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.extensions = self.extensions.with(value);
+        self
+    }
+
+    /// How long what is stopped may take to end before it is aborted; 5 seconds by default.
+    pub fn with_grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// How many events a listener may be behind before it loses the oldest; 1024 by default.
+    pub fn with_event_buffer(mut self, events: usize) -> Self {
+        self.event_buffer = events;
+        self
+    }
+
+    /// Breaks a rule on purpose.
+    #[cfg(feature = "broken")]
+    #[doc(hidden)]
+    pub fn breaking(mut self, rule: Rule) -> Self {
+        self.broken.insert(rule);
+        self
+    }
+
+    /// Opens the run: reads its journal, or begins it.
+    ///
+    /// # Errors
+    /// `Parked` where the journal cannot be read or take its first record.
+    ///
+    /// # Cancel safety
+    /// Dropped, the journal may hold its first record; opening it again goes on.
+    pub async fn open(self) -> Result<Run, AgentError> {
+        let root = Key::new("");
+        let failed = |source| AgentError::Journal {
+            key: root.clone(),
+            source,
+        };
+        let records = match &self.journal {
+            Some(journal) => journal.load().await.map_err(failed)?,
+            None => Vec::new(),
+        };
+        let history = History::load(records).map_err(failed)?;
+        let begun = history.started().cloned();
+        let (id, name) = begun.clone().unwrap_or_else(|| {
+            (
+                self.id.clone().unwrap_or_else(RunId::random),
+                self.name.clone(),
+            )
+        });
+        let held = history.held_inside(&root);
+        let worked = if self.breaks(Rule::WorkedTimeCounts) {
+            Duration::ZERO
+        } else {
+            history.worked()
+        };
+        let run = Arc::new(RunState {
+            id: id.clone(),
+            name: name.clone(),
+            journal: self.journal,
+            reconciler: self.reconciler,
+            clock: WorkClock::start(worked),
+            counters: Counters::default(),
+            delivered: Notify::new(),
+            history: Mutex::new(history),
+            events: broadcast::Sender::new(self.event_buffer.max(1)),
+            sequence: AtomicU64::new(0),
+            stopped: OnceLock::new(),
+            #[cfg(feature = "broken")]
+            broken: self.broken,
+        });
+        if begun.is_none() {
+            run.record(&root, Fact::Started { run: id, name }).await?;
+        }
+        let left = |at: SystemTime| {
+            at.duration_since(SystemTime::now())
+                .unwrap_or(Duration::ZERO)
+        };
+        let env = Env {
+            run,
+            live: std::sync::Weak::new(),
+            token: CancellationToken::new(),
+            stop: Arc::new(Stop::default()),
+            deadline: self.deadline,
+            deadline_wall: self.deadline_wall.map(|at| Instant::now() + left(at)),
+            lease: Lease::root(self.budget, held),
+            permissions: self.permissions,
+            extensions: self.extensions,
+        };
+        Ok(Run {
+            root: Mutex::new(Root::new(&env)),
+            env,
+            grace: self.grace,
+        })
+    }
+
+    #[cfg(feature = "broken")]
+    fn breaks(&self, rule: Rule) -> bool {
+        self.broken.contains(&rule)
+    }
+
+    #[cfg(not(feature = "broken"))]
+    #[expect(clippy::unused_self, reason = "the same signature as with the feature")]
+    const fn breaks(&self, _: Rule) -> bool {
+        false
+    }
+}

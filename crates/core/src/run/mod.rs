@@ -1,0 +1,253 @@
+//! One run of an agent, from the first process that opens it to the last.
+
+mod builder;
+mod clock;
+mod state;
+mod stats;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::Shared;
+use serde::Serialize;
+
+pub use builder::RunBuilder;
+pub(crate) use state::RunState;
+pub use stats::RunStats;
+pub(crate) use stats::count;
+
+use crate::agent::BaseAgent;
+use crate::broken::Rule;
+use crate::context::RunContext;
+use crate::context::env::Env;
+use crate::context::node::{Node, Segment};
+use crate::error::AgentError;
+use crate::event::Events;
+use crate::identity::{Key, RunId};
+use crate::journal::{Fact, Mark, Payload};
+use crate::scope::{Ended, Live, Scope};
+use crate::signal::Delivery;
+
+/// A run: the journal it keeps, the budget and time it may use, and the handle to stop, pause,
+/// observe and signal it.
+///
+/// ```
+/// use maniple_core::{AgentError, Budget, Run, agent_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), AgentError> {
+/// let double = agent_fn("double", |n: u64, _cx| async move { Ok(2 * n) });
+/// let run = Run::builder("example")
+///     .with_budget(Budget::tokens(10_000))
+///     .with_deadline(std::time::Duration::from_secs(60))
+///     .open()
+///     .await?;
+/// assert_eq!(run.execute(double, 21).await?, 42);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Run {
+    env: Env,
+    root: Mutex<Root>,
+    grace: Duration,
+}
+
+/// What keeps the tasks of this run countable.
+struct Root {
+    live: Arc<Live>,
+    ended: Shared<Ended>,
+    /// Of earlier roots whose tasks have not all ended.
+    earlier: Vec<Shared<Ended>>,
+    cx: RunContext,
+}
+
+impl Run {
+    /// A run that is yet to be opened. The name is for people; it is no part of any key.
+    pub fn builder(name: &str) -> RunBuilder {
+        RunBuilder::new(name)
+    }
+
+    /// Runs an agent to its end, as a child of this run's root.
+    ///
+    /// With a journal that an earlier process has written, it goes on where that one stopped.
+    ///
+    /// # Errors
+    /// The agent's error, or why the run stopped it. `Suspended` and `Parked` name what has to come
+    /// from outside before the run is executed again; transient errors, cancellation and deadlines
+    /// leave it unfinished too.
+    ///
+    /// # Cancel safety
+    /// Dropping it stops everything below; [`quiesce`](Self::quiesce) waits until that is so.
+    pub async fn execute<A: BaseAgent>(
+        &self,
+        agent: A,
+        input: A::Input,
+    ) -> Result<A::Output, AgentError> {
+        let root = self.context();
+        let name = agent.name().to_owned();
+        let work = move |cx| async move { agent.run(input, &cx).await };
+        let result = Scope::run_one(&root, &name, self.grace, work).await?.result;
+        let state = &self.env.run;
+        let ended = match &result {
+            Ok(_) => Some(None),
+            Err(error) if root.is_receipt(error) => Some(Some(error.recorded())),
+            Err(_) => None,
+        };
+        if let Some(error) = ended
+            && !state.history().is_finished()
+        {
+            root.close_inside().await?;
+            state.record(&root.path(), Fact::Finished { error }).await?;
+        }
+        result
+    }
+
+    /// The context at the root of the run, from which a host that drives agents itself derives
+    /// theirs.
+    pub fn context(&self) -> RunContext {
+        self.root
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .cx
+            .clone()
+    }
+
+    /// The run's identity, as its journal keeps it.
+    pub fn id(&self) -> &RunId {
+        &self.env.run.id
+    }
+
+    /// The name that the run was first opened with.
+    pub fn name(&self) -> &str {
+        &self.env.run.name
+    }
+
+    /// What this process's part of the run has done.
+    pub fn stats(&self) -> RunStats {
+        self.env.run.counters.read()
+    }
+
+    /// How long the run has been working, over all its processes.
+    pub fn worked(&self) -> Duration {
+        self.env.run.clock.worked()
+    }
+
+    /// The run's events from here on; see [`Events`].
+    pub fn events(&self) -> Events {
+        Events(self.env.run.events.subscribe())
+    }
+
+    /// Asks everything to stop. Steps in flight have the run's grace to end; then they are aborted.
+    pub fn cancel(&self) {
+        self.env.stop.set(tokio::time::Instant::now() + self.grace);
+        self.env.token.cancel();
+    }
+
+    /// Holds agents at their next [pause point](RunContext::pause_point), and stops the clock.
+    pub fn pause(&self) {
+        self.env.run.clock.pause();
+    }
+
+    /// Lets them go on.
+    pub fn resume(&self) {
+        self.env.run.clock.resume();
+    }
+
+    /// The signals that branches wait for, in order of their keys.
+    pub fn awaited_signals(&self) -> Vec<Key> {
+        self.env.run.history().awaited()
+    }
+
+    /// Delivers a signal, durably; the first delivery wins. A signal that no branch waits for yet is
+    /// kept for it.
+    ///
+    /// # Errors
+    /// `Codec` where the value has no form in JSON; `Parked` where the journal has stopped.
+    ///
+    /// # Cancel safety
+    /// Dropped, the signal may have been delivered.
+    pub async fn deliver<T: Serialize + ?Sized>(
+        &self,
+        signal: &Key,
+        value: &T,
+    ) -> Result<Delivery, AgentError> {
+        let codec = |source| AgentError::Codec {
+            key: signal.clone(),
+            what: "input",
+            source,
+        };
+        let value = Payload::encode(value).map_err(codec)?;
+        let run = &self.env.run;
+        let earlier = run.history().peek_mark(signal).cloned();
+        match earlier {
+            Some(Mark::Withdrawn) => return Ok(Delivery::Withdrawn),
+            Some(Mark::Delivered(_)) if !run.breaks(Rule::FirstDeliveryWins) => {
+                return Ok(Delivery::AlreadyDelivered);
+            }
+            _ => {}
+        }
+        run.record(signal, Fact::Delivered { value }).await?;
+        run.delivered.notify_waiters();
+        Ok(Delivery::Accepted)
+    }
+
+    /// Waits until every task that this run has started is gone, those of dropped executions too.
+    ///
+    /// A task that blocks its thread makes it wait for as long as it blocks. The contexts handed out
+    /// before are dead afterwards.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn quiesce(&self) {
+        if self.env.run.breaks(Rule::QuiesceWaits) {
+            return;
+        }
+        let fresh = Root::new(&self.env);
+        let ended = {
+            let mut root = self.root.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = std::mem::replace(&mut *root, fresh);
+            root.earlier = before.earlier;
+            root.earlier.push(before.ended);
+            root.earlier.retain(|ended| ended.peek().is_none());
+            root.earlier.clone()
+        };
+        futures::future::join_all(ended).await;
+    }
+}
+
+impl Root {
+    fn new(env: &Env) -> Self {
+        let (live, ended) = Live::new(None);
+        let env = Env {
+            live: Arc::downgrade(&live),
+            ..env.clone()
+        };
+        let cx = RunContext {
+            node: Arc::new(Node::new(Arc::new(env), None, Segment::Root)),
+        };
+        Self {
+            live,
+            ended: ended.shared(),
+            earlier: Vec::new(),
+            cx,
+        }
+    }
+}
+
+impl fmt::Debug for Root {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Root")
+            .field("fenced", &self.live.is_fenced())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Run {
+    /// What still runs is asked to stop: nobody is left to ask for it.
+    fn drop(&mut self) {
+        self.env.token.cancel();
+    }
+}

@@ -1,0 +1,121 @@
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::SystemTime;
+
+use tokio::sync::{Notify, broadcast};
+
+use super::clock::WorkClock;
+use super::stats::Counters;
+use crate::broken::Rule;
+use crate::error::AgentError;
+use crate::event::{AgentEvent, EventKind};
+use crate::identity::{Digest, IdempotencyKey, Key, RunId};
+use crate::journal::{Fact, History, Journal, JournalError, Record};
+use crate::step::Reconciler;
+
+/// What all contexts of a run share.
+#[derive(Debug)]
+pub(crate) struct RunState {
+    pub(crate) id: RunId,
+    pub(crate) name: Arc<str>,
+    pub(crate) journal: Option<Arc<dyn Journal>>,
+    pub(crate) reconciler: Arc<dyn Reconciler>,
+    pub(crate) clock: WorkClock,
+    pub(crate) counters: Counters,
+    /// Woken at every delivery, for the waits of a run without a journal.
+    pub(crate) delivered: Notify,
+    pub(super) history: Mutex<History>,
+    pub(super) events: broadcast::Sender<AgentEvent>,
+    pub(super) sequence: AtomicU64,
+    pub(super) stopped: OnceLock<JournalError>,
+    #[cfg(feature = "broken")]
+    pub(super) broken: std::collections::BTreeSet<Rule>,
+}
+
+impl RunState {
+    pub(crate) fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Accepts a fact at once, behind every fact accepted before; the future waits until it is
+    /// durable.
+    pub(crate) fn record(
+        &self,
+        key: &Key,
+        fact: Fact,
+    ) -> impl Future<Output = Result<(), AgentError>> + Send + use<'_> {
+        let record = Record {
+            key: key.clone(),
+            worked: self.clock.worked(),
+            fact,
+        };
+        let key = key.clone();
+        // Both under one lock, so that the history never knows an order that the journal does not.
+        let mut history = self.history();
+        let accepted = match history.apply(&record) {
+            Ok(()) => Ok(self.journal.as_ref().map(|journal| journal.append(record))),
+            Err(found) => Err(JournalError::Inconsistent {
+                seq: history.accepted(),
+                found,
+            }),
+        };
+        drop(history);
+        async move {
+            let durable = match accepted {
+                Ok(Some(durable)) => durable.await,
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            durable.map_err(|source| {
+                let _ = self.stopped.set(source.clone());
+                AgentError::Journal { key, source }
+            })
+        }
+    }
+
+    /// Why the journal takes nothing any more, if so.
+    pub(crate) fn stopped(&self) -> Option<JournalError> {
+        self.stopped.get().cloned()
+    }
+
+    pub(crate) fn idempotency_key(&self, key: &Key, input: &Digest) -> IdempotencyKey {
+        IdempotencyKey::new(&self.id, key, input)
+    }
+
+    pub(crate) fn emit(&self, path: impl FnOnce() -> Key, kind: impl FnOnce() -> EventKind) {
+        let listened = self.events.receiver_count() > 0;
+        let traced = tracing::enabled!(target: "maniple", tracing::Level::DEBUG);
+        if !listened && !traced {
+            return;
+        }
+        let (path, kind) = (path(), kind());
+        if traced {
+            tracing::debug!(target: "maniple", run = %self.id, %path, event = ?kind);
+        }
+        if listened {
+            let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
+            let time = SystemTime::now();
+            // Nobody listening any more is no failure.
+            let _ = self.events.send(AgentEvent {
+                run: self.id.clone(),
+                path,
+                sequence,
+                time,
+                kind,
+            });
+        }
+    }
+
+    /// Whether this run was told to break a rule.
+    #[cfg(feature = "broken")]
+    pub(crate) fn breaks(&self, rule: Rule) -> bool {
+        self.broken.contains(&rule)
+    }
+
+    #[cfg(not(feature = "broken"))]
+    #[expect(clippy::unused_self, reason = "the same signature as with the feature")]
+    pub(crate) const fn breaks(&self, _: Rule) -> bool {
+        false
+    }
+}

@@ -1,0 +1,369 @@
+//! The one owner of concurrent work.
+
+mod live;
+mod task;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{BoxFuture, Either, FutureExt, select};
+use tokio::task::{Id, JoinSet};
+use tokio::time::Instant;
+use tokio_util::sync::DropGuard;
+
+pub(crate) use live::{Ended, Live, Stop};
+pub use task::{Done, Timing};
+
+use crate::broken::Rule;
+use crate::context::env::Env;
+use crate::context::{ChildKey, RunContext};
+use crate::error::AgentError;
+use crate::event::EventKind;
+use crate::run::count;
+use task::Task;
+
+/// How long a scope that is stopped lets its tasks end by themselves, unless it is told otherwise.
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
+
+/// How long tasks that were aborted may take to be gone before they count as zombies.
+const GIVE_UP: Duration = Duration::from_millis(200);
+
+/// Owns the tasks that an agent starts: cancels, waits a grace, aborts and *awaits* them.
+///
+/// A scope is open on a context and ends before it. Its tasks run on their own, at the same time;
+/// their contexts are made by [`child`](Self::child) and [`child_at`](Self::child_at). It is
+/// stopped by [`stop`](Self::stop), by its context's cancellation or by its deadline: the tasks are
+/// asked to stop, and those that have not ended after the grace are aborted. Scopes below one that is
+/// being stopped share its instant, so that the whole tree ends within one grace.
+///
+/// [`close`](Self::close) returns when the last task is gone, those of scopes below and of dropped
+/// ones included. A task that blocks its thread cannot be aborted: after a bound it is counted as a
+/// zombie, and can write nothing to the journal any more. Dropping a scope cancels and aborts, and
+/// [`Run::quiesce`](crate::Run::quiesce) waits for what is left.
+///
+/// ```
+/// use maniple_core::{AgentError, Run, Scope, agent_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), AgentError> {
+/// let sum_of_squares = agent_fn("squares", |to: u64, cx| async move {
+///     let mut scope = Scope::open(&cx)?;
+///     for n in 1..=to {
+///         let child = scope.child_at(n);
+///         scope.spawn(child, move |_cx| async move { Ok(n * n) });
+///     }
+///     let mut sum = 0;
+///     while let Some(done) = scope.next().await {
+///         sum += done.result?;
+///     }
+///     scope.close().await;
+///     Ok(sum)
+/// });
+/// let run = Run::builder("example").open().await?;
+/// assert_eq!(run.execute(sum_of_squares, 4).await?, 30);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Scope<T> {
+    cx: RunContext,
+    env: Arc<Env>,
+    live: Arc<Live>,
+    ended: Ended,
+    tasks: JoinSet<Task<T>>,
+    running: HashMap<Id, Running>,
+    spawned: usize,
+    zombies: usize,
+    given_up: Vec<Running>,
+    grace: Duration,
+    phase: Phase,
+    /// What ends the phase.
+    watch: BoxFuture<'static, Option<Cause>>,
+    _cancel: DropGuard,
+}
+
+/// A task that has not ended.
+#[derive(Debug)]
+struct Running {
+    index: usize,
+    cx: RunContext,
+    spawned: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Open,
+    Stopping(Cause),
+    Aborted(Cause),
+}
+
+/// Why a scope stops its tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    Cancelled,
+    Deadline,
+}
+
+impl<T: Send + 'static> Scope<T> {
+    /// Opens a scope on a context.
+    ///
+    /// # Errors
+    /// `Cancelled` where the scope that the context belongs to has ended, `NestedStep` in the body of
+    /// a step.
+    pub fn open(cx: &RunContext) -> Result<Self, AgentError> {
+        cx.check_not_nested(|| cx.path())?;
+        cx.check_open()?;
+        let cancelled = || AgentError::Cancelled { key: cx.path() };
+        let parent = cx.env().live.upgrade().ok_or_else(cancelled)?;
+        let (live, ended) = Live::new(Some(parent));
+        let above = cx.env();
+        let token = above.token.child_token();
+        let env = Arc::new(Env {
+            live: Arc::downgrade(&live),
+            token: token.clone(),
+            stop: Stop::below(&above.stop),
+            ..Env::clone(above)
+        });
+        let watched = env.clone();
+        let watch = async move { Some(stopped(&watched).await) }.boxed();
+        Ok(Self {
+            cx: cx.clone(),
+            env,
+            live,
+            ended,
+            tasks: JoinSet::new(),
+            running: HashMap::new(),
+            spawned: 0,
+            zombies: 0,
+            given_up: Vec::new(),
+            grace: GRACE,
+            phase: Phase::Open,
+            watch,
+            _cancel: token.drop_guard(),
+        })
+    }
+
+    /// How long tasks may take to end once they were asked to, unless a scope above is being stopped
+    /// too; 5 seconds by default.
+    pub fn with_grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Runs one piece of work as the named child of a context, in a scope of its own: what stops the
+    /// context stops the work, and nothing of it is left when this returns.
+    ///
+    /// # Errors
+    /// Those of the work, and those of [`open`](Self::open).
+    ///
+    /// # Cancel safety
+    /// Dropped, it is as if its scope had been dropped.
+    pub async fn run_one<F, Fut>(
+        cx: &RunContext,
+        name: &str,
+        grace: Duration,
+        work: F,
+    ) -> Result<Done<T>, AgentError>
+    where
+        F: FnOnce(RunContext) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, AgentError>> + Send + 'static,
+    {
+        let mut scope = Self::open(cx)?.with_grace(grace);
+        let child = scope.child(name);
+        scope.spawn(child, work);
+        let done = scope.next().await;
+        scope.close().await;
+        // A scope answers once for each task that it was given.
+        done.ok_or_else(|| AgentError::Cancelled { key: cx.path() })
+    }
+
+    /// A context for a task that is started in turn with others; see [`RunContext::child`].
+    pub fn child(&self, name: &str) -> RunContext {
+        self.cx.child_in(self.env.clone(), name)
+    }
+
+    /// A context for one of many tasks; see [`RunContext::child_at`].
+    pub fn child_at(&self, key: impl Into<ChildKey>) -> RunContext {
+        self.cx.child_at_in(self.env.clone(), key.into())
+    }
+
+    /// Starts a task under one of this scope's contexts and returns its index, from 0. A panic in it
+    /// is its result.
+    pub fn spawn<F, Fut>(&mut self, cx: RunContext, work: F) -> usize
+    where
+        F: FnOnce(RunContext) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, AgentError>> + Send + 'static,
+    {
+        let index = self.spawned;
+        self.spawned += 1;
+        let spawned = Instant::now();
+        let task = task::task(self.live.clone(), cx.clone(), work);
+        let id = self.tasks.spawn(task).id();
+        self.running.insert(id, Running { index, cx, spawned });
+        index
+    }
+
+    /// How many tasks were started and have not been returned by [`next`](Self::next).
+    pub fn len(&self) -> usize {
+        self.running.len() + self.given_up.len()
+    }
+
+    /// Whether every task that was started has been returned by [`next`](Self::next).
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The next task to end, in the order of their ends; `None` when there is none left.
+    ///
+    /// While this waits, the scope's deadline and cancellation are watched and acted on. A task that
+    /// was aborted ends with `DeadlineExceeded` or `Cancelled`.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a task that has ended is returned by the next call.
+    pub async fn next(&mut self) -> Option<Done<T>> {
+        loop {
+            if let Some(running) = self.given_up.pop() {
+                return Some(running.aborted(self.phase));
+            }
+            if self.tasks.is_empty() {
+                return None;
+            }
+            let joined = {
+                let joining = pin!(self.tasks.join_next_with_id());
+                match select(joining, &mut self.watch).await {
+                    Either::Left((joined, _)) => Either::Left(joined),
+                    Either::Right((cause, _)) => Either::Right(cause),
+                }
+            };
+            match joined {
+                Either::Left(None) => return None,
+                Either::Left(Some(Ok((id, task)))) => {
+                    if let Some(running) = self.running.remove(&id) {
+                        return Some(running.done(task));
+                    }
+                }
+                Either::Left(Some(Err(error))) => {
+                    if let Some(running) = self.running.remove(&error.id()) {
+                        return Some(running.lost(self.phase, error));
+                    }
+                }
+                Either::Right(cause) => self.advance(cause),
+            }
+        }
+    }
+
+    /// Asks every task to stop. Those that have not ended after the grace are aborted by
+    /// [`next`](Self::next) or [`close`](Self::close).
+    pub fn stop(&mut self) {
+        if self.phase == Phase::Open {
+            self.advance(Some(Cause::Cancelled));
+        }
+    }
+
+    /// Stops what still runs, and waits until every task below this scope is gone. Returns how many
+    /// could not be ended and are left as zombies.
+    ///
+    /// # Cancel safety
+    /// Dropped, it is as if the scope had been dropped.
+    pub async fn close(mut self) -> usize {
+        if !self.is_empty() {
+            self.stop();
+        }
+        while self.next().await.is_some() {}
+        let Self {
+            live,
+            mut ended,
+            env,
+            cx,
+            phase,
+            mut zombies,
+            ..
+        } = self;
+        drop(live);
+        if env.run.breaks(Rule::ScopesWaitForGrandchildren) {
+            return zombies;
+        }
+        // A dropped scope below was told to abort when it was dropped, but its tasks may not be gone.
+        let bound = match phase {
+            Phase::Open => Instant::now() + GIVE_UP,
+            _ => Instant::now().max(env.stop.set(Instant::now())) + GIVE_UP,
+        };
+        let late = pin!(tokio::time::sleep_until(bound));
+        if let Either::Right(_) = select(&mut ended, late).await
+            && zombies == 0
+        {
+            // How many tasks of scopes below there are is not known here.
+            zombies = 1;
+            report(&cx, zombies);
+        }
+        zombies
+    }
+
+    /// Goes on to the next phase: from open to stopping to aborted to given up.
+    fn advance(&mut self, cause: Option<Cause>) {
+        match self.phase {
+            Phase::Open => {
+                let cause = cause.unwrap_or(Cause::Cancelled);
+                self.phase = Phase::Stopping(cause);
+                let own = Instant::now() + self.grace;
+                let shared = !self.env.run.breaks(Rule::SharedAbortInstant);
+                let inherited = self.env.stop.inherited().filter(|_| shared);
+                let at = self.env.stop.set(inherited.map_or(own, |at| at.min(own)));
+                self.env.token.cancel();
+                self.watch = until(at);
+            }
+            Phase::Stopping(cause) => {
+                self.phase = Phase::Aborted(cause);
+                self.tasks.abort_all();
+                self.watch = until(Instant::now() + GIVE_UP);
+            }
+            Phase::Aborted(_) => {
+                self.live.fence();
+                self.zombies = self.tasks.len();
+                report(&self.cx, self.zombies);
+                self.tasks.detach_all();
+                self.given_up = self.running.drain().map(|(_, running)| running).collect();
+                self.watch = std::future::pending().boxed();
+            }
+        }
+    }
+}
+
+fn report(cx: &RunContext, zombies: usize) {
+    count(&cx.env().run.counters.zombies, zombies as u64);
+    cx.emit(|| EventKind::Zombies { tasks: zombies });
+}
+
+/// Waits until the scope has to stop.
+async fn stopped(env: &Env) -> Cause {
+    let cancelled = pin!(env.token.cancelled());
+    if !env.has_deadline() {
+        cancelled.await;
+        return Cause::Cancelled;
+    }
+    match select(cancelled, pin!(env.deadline_passed())).await {
+        Either::Left(_) => Cause::Cancelled,
+        Either::Right(_) => Cause::Deadline,
+    }
+}
+
+fn until(at: Instant) -> Pin<Box<dyn Future<Output = Option<Cause>> + Send>> {
+    async move {
+        tokio::time::sleep_until(at).await;
+        None
+    }
+    .boxed()
+}
+
+impl<T> fmt::Debug for Scope<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope")
+            .field("path", &self.cx.path())
+            .field("running", &self.running.len())
+            .field("phase", &self.phase)
+            .finish_non_exhaustive()
+    }
+}

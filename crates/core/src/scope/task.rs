@@ -1,0 +1,120 @@
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinError;
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use super::{Cause, Live, Phase, Running};
+use crate::broken::Rule;
+use crate::contain::{contain, panicked};
+use crate::context::RunContext;
+use crate::error::AgentError;
+use crate::event::EventKind;
+
+/// A task of a scope that has ended.
+#[derive(Debug)]
+pub struct Done<T> {
+    /// Which one, counted from 0 in the order of the spawns.
+    pub index: usize,
+    /// How it ended.
+    pub result: Result<T, AgentError>,
+    /// What was measured of it.
+    pub timing: Timing,
+}
+
+/// What was measured of a task. All times are of the wall clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Timing {
+    /// From its spawn to its first poll.
+    pub queued: Duration,
+    /// From its first poll to its end.
+    pub ran: Duration,
+    /// From its end to its return by [`Scope::next`](super::Scope::next).
+    pub settled: Duration,
+}
+
+/// What a task hands over when it ends by itself.
+pub(super) struct Task<T> {
+    result: Result<T, AgentError>,
+    began: Instant,
+    ended: Instant,
+}
+
+/// Wraps the work of a task: it holds the scope's token for as long as it exists, contains a panic,
+/// and tells of its start and end.
+pub(super) async fn task<T, F, Fut>(live: Arc<Live>, cx: RunContext, work: F) -> Task<T>
+where
+    F: FnOnce(RunContext) -> Fut,
+    Fut: Future<Output = Result<T, AgentError>>,
+{
+    let began = Instant::now();
+    let span = tracing::debug_span!(
+        target: "maniple",
+        "invoke_agent",
+        "gen_ai.operation.name" = "invoke_agent",
+        "gen_ai.agent.name" = %cx.node.path(),
+        "maniple.run.id" = %cx.run_id(),
+    );
+    // The token comes first, so that it is dropped last: when it is gone, so is the work.
+    let _live = live;
+    cx.emit(|| EventKind::Started);
+    let work = async { work(cx.clone()).await };
+    let result = if cx.env().run.breaks(Rule::PanicsAreContained) {
+        work.instrument(span).await
+    } else {
+        contain(|| cx.path(), work).instrument(span).await
+    };
+    cx.emit(|| EventKind::Finished {
+        error: result.as_ref().err().map(AgentError::recorded),
+    });
+    Task {
+        result,
+        began,
+        ended: Instant::now(),
+    }
+}
+
+impl Running {
+    pub(super) fn done<T>(self, task: Task<T>) -> Done<T> {
+        let timing = Timing {
+            queued: task.began.saturating_duration_since(self.spawned),
+            ran: task.ended.saturating_duration_since(task.began),
+            settled: task.ended.elapsed(),
+        };
+        Done {
+            index: self.index,
+            result: task.result,
+            timing,
+        }
+    }
+
+    /// The end of a task that handed nothing over.
+    pub(super) fn lost<T>(self, phase: Phase, error: JoinError) -> Done<T> {
+        if error.is_panic() {
+            let error = panicked(self.cx.path(), &*error.into_panic());
+            return Done {
+                index: self.index,
+                result: Err(error),
+                timing: Timing::default(),
+            };
+        }
+        self.aborted(phase)
+    }
+
+    pub(super) fn aborted<T>(self, phase: Phase) -> Done<T> {
+        let key = self.cx.path();
+        let error = match phase {
+            Phase::Stopping(Cause::Deadline) | Phase::Aborted(Cause::Deadline) => {
+                AgentError::DeadlineExceeded { key }
+            }
+            _ => AgentError::Cancelled { key },
+        };
+        Done {
+            index: self.index,
+            result: Err(error),
+            timing: Timing::default(),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The contract of [`Journal`], for the tests of whoever implements it.

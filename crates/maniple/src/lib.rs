@@ -1,0 +1,1 @@
+//! Multi-agent LLM systems inside your own application.

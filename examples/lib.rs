@@ -1,0 +1,1 @@
+//! Programs that a person would really run; see the `[[example]]` entries of the manifest.
