@@ -57,10 +57,7 @@ impl RunContext {
             if attempt >= max.get() {
                 return Err(error);
             }
-            self.emit(|| EventKind::Retried {
-                attempt,
-                error: error.recorded(),
-            });
+            self.emit(|| EventKind::Retried { attempt, error: error.recorded() });
             attempt += 1;
         }
     }

@@ -53,10 +53,7 @@ impl RunContext {
             }
             BranchState::Abandoned => return Err(AgentError::Cancelled { key: key.clone() }),
             BranchState::Diverged(found) => {
-                return Err(AgentError::Diverged {
-                    key: key.clone(),
-                    found: found.into(),
-                });
+                return Err(AgentError::Diverged { key: key.clone(), found: found.into() });
             }
             BranchState::New => {
                 self.check_new()?;
@@ -76,10 +73,7 @@ impl RunContext {
             Err(error) if self.is_receipt(error) => Outcome::Err(error.recorded()),
             Err(error) => {
                 if error.class().is_certain() {
-                    let failed = Fact::Failed {
-                        error: error.recorded(),
-                        spent: Budget::ZERO,
-                    };
+                    let failed = Fact::Failed { error: error.recorded(), spent: Budget::ZERO };
                     let _ = run.record(key, failed).await;
                 }
                 return result.map(|(_, output)| output);
@@ -132,10 +126,7 @@ impl RunContext {
     /// context. It decides a fail-fast pattern, live and on resume.
     pub fn first_failure(&self) -> Option<AgentError> {
         let run = &self.env().run;
-        run.history()
-            .first_failure(self.node.path())
-            .cloned()
-            .map(AgentError::Recorded)
+        run.history().first_failure(self.node.path()).cloned().map(AgentError::Recorded)
     }
 
     /// Decides something that depends on time, arrival or chance, once: the first time `decide` is
@@ -172,11 +163,7 @@ impl RunContext {
     pub fn check_shape<T: Serialize>(&self, shape: &T) -> Result<(), AgentError> {
         self.check_open()?;
         let key = Key::new(&format!("{}:shape", self.node.path().as_str()));
-        let codec = |source| AgentError::Codec {
-            key: key.clone(),
-            what: "input",
-            source,
-        };
+        let codec = |source| AgentError::Codec { key: key.clone(), what: "input", source };
         let now = Payload::encode(shape).map_err(codec)?;
         match self.recorded(&key) {
             None => {
@@ -187,10 +174,7 @@ impl RunContext {
             Some(recorded) if recorded == now => Ok(()),
             Some(recorded) => {
                 let found = format!("recorded shape {recorded:?}, now {now:?}");
-                Err(AgentError::Diverged {
-                    key: self.path(),
-                    found: found.into(),
-                })
+                Err(AgentError::Diverged { key: self.path(), found: found.into() })
             }
         }
     }
@@ -204,11 +188,7 @@ impl RunContext {
         let ordinal = self.node.next_ordinal(Decision, &name);
         let key = keyed(path.as_str(), Decision, &name, ordinal);
         let attempts = self.node.attempts();
-        Ok(Key::new(&if attempts.is_empty() {
-            key
-        } else {
-            format!("{key}@{attempts}")
-        }))
+        Ok(Key::new(&if attempts.is_empty() { key } else { format!("{key}@{attempts}") }))
     }
 
     /// The decision under this key, if it was made.

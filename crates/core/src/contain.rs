@@ -27,8 +27,5 @@ pub(crate) fn panicked(key: Key, panic: &(dyn Any + Send)) -> AgentError {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("a panic without a message");
-    AgentError::Panicked {
-        key,
-        message: message.into(),
-    }
+    AgentError::Panicked { key, message: message.into() }
 }

@@ -12,8 +12,7 @@ pub(crate) struct Extensions(BTreeMap<TypeId, (&'static str, Arc<dyn Any + Send 
 impl Extensions {
     pub(crate) fn with<T: Send + Sync + 'static>(&self, value: T) -> Self {
         let mut all = self.clone();
-        all.0
-            .insert(TypeId::of::<T>(), (type_name::<T>(), Arc::new(value)));
+        all.0.insert(TypeId::of::<T>(), (type_name::<T>(), Arc::new(value)));
         all
     }
 
@@ -25,8 +24,6 @@ impl Extensions {
 impl fmt::Debug for Extensions {
     /// The types only: the values may hold what should not be in a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set()
-            .entries(self.0.values().map(|(name, _)| name))
-            .finish()
+        f.debug_set().entries(self.0.values().map(|(name, _)| name)).finish()
     }
 }

@@ -45,11 +45,7 @@ mod attempts;
 mod branch;
 #[cfg_attr(
     not(feature = "broken"),
-    expect(
-        dead_code,
-        unreachable_pub,
-        reason = "only the feature can name every rule"
-    )
+    expect(dead_code, unreachable_pub, reason = "only the feature can name every rule")
 )]
 mod broken;
 mod budget;

@@ -22,19 +22,13 @@ enum Tools {
 impl Permissions {
     /// Every tool and every effect.
     pub fn all() -> Self {
-        Self {
-            tools: Tools::All,
-            effect: Effect::Irreversible,
-        }
+        Self { tools: Tools::All, effect: Effect::Irreversible }
     }
 
     /// Only these tools.
     pub fn with_tools<T: Into<String>>(self, names: impl IntoIterator<Item = T>) -> Self {
         let only = Tools::Only(Arc::new(names.into_iter().map(Into::into).collect()));
-        self.intersect(&Self {
-            tools: only,
-            effect: Effect::Irreversible,
-        })
+        self.intersect(&Self { tools: only, effect: Effect::Irreversible })
     }
 
     /// No effect beyond this one.
@@ -49,10 +43,7 @@ impl Permissions {
             (Tools::All, tools) | (tools, Tools::All) => tools.clone(),
             (Tools::Only(a), Tools::Only(b)) => Tools::Only(Arc::new(&**a & &**b)),
         };
-        Self {
-            tools,
-            effect: self.effect.min(other.effect),
-        }
+        Self { tools, effect: self.effect.min(other.effect) }
     }
 
     /// Whether a tool may be called.

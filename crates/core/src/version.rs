@@ -23,21 +23,14 @@ impl RunContext {
     /// Dropped, the run may have been pinned.
     pub async fn version(&self, name: &str, latest: u32) -> Result<u32, AgentError> {
         let sigil = Sigil::Version.char();
-        let key = Key::new(&format!(
-            "{}{sigil}{}",
-            self.node.path().as_str(),
-            self.name(name)
-        ));
+        let key = Key::new(&format!("{}{sigil}{}", self.node.path().as_str(), self.name(name)));
         self.check_not_nested(|| key.clone())?;
         self.check_open()?;
         if let Some(pinned) = self.recorded(&key) {
             let pinned: u32 = decode(&key, Outcome::Ok(pinned))?;
             if pinned > latest {
                 let found = format!("recorded version {pinned}, this code knows {latest}");
-                return Err(AgentError::Diverged {
-                    key,
-                    found: found.into(),
-                });
+                return Err(AgentError::Diverged { key, found: found.into() });
             }
             return Ok(pinned);
         }
@@ -45,11 +38,7 @@ impl RunContext {
         if run.breaks(Rule::VersionsArePinned) {
             return Ok(latest);
         }
-        let pin = if run.history().is_ahead(self.node.path()) {
-            0
-        } else {
-            latest
-        };
+        let pin = if run.history().is_ahead(self.node.path()) { 0 } else { latest };
         let value = Payload::encode(&pin).map_err(|source| AgentError::Codec {
             key: key.clone(),
             what: "output",

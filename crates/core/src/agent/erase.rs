@@ -27,11 +27,7 @@ where
 
     async fn run(&self, input: Value, cx: &RunContext) -> Result<Value, AgentError> {
         let codec = |what| {
-            move |error| AgentError::Codec {
-                key: cx.path(),
-                what,
-                source: Source::new(error),
-            }
+            move |error| AgentError::Codec { key: cx.path(), what, source: Source::new(error) }
         };
         let input = serde_json::from_value(input).map_err(codec("input"))?;
         let output = self.0.run(input, cx).await?;

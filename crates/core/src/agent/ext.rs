@@ -57,9 +57,7 @@ pub struct Map<A, F> {
 
 impl<A: fmt::Debug, F> fmt::Debug for Map<A, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Map")
-            .field("agent", &self.agent)
-            .finish_non_exhaustive()
+        f.debug_struct("Map").field("agent", &self.agent).finish_non_exhaustive()
     }
 }
 

@@ -36,11 +36,7 @@ where
     F: Fn(I, RunContext) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<O, AgentError>> + Send,
 {
-    FnAgent {
-        name: name.into(),
-        f,
-        types: PhantomData,
-    }
+    FnAgent { name: name.into(), f, types: PhantomData }
 }
 
 /// An agent made of a closure by [`agent_fn`].

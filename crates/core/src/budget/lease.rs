@@ -32,11 +32,7 @@ struct State {
 
 impl State {
     fn remaining(&self) -> Budget {
-        self.limit
-            .minus(self.spent)
-            .minus(self.reserved)
-            .minus(self.granted)
-            .minus(self.held)
+        self.limit.minus(self.spent).minus(self.reserved).minus(self.granted).minus(self.held)
     }
 
     /// Returns by how much more this goes beyond the limit than before.
@@ -67,10 +63,7 @@ impl Lease {
             passed_up: zero,
             warned: false,
         };
-        Self(Arc::new(Shared {
-            parent,
-            state: Mutex::new(state),
-        }))
+        Self(Arc::new(Shared { parent, state: Mutex::new(state) }))
     }
 
     /// Carves a child's share out of what remains.
@@ -87,11 +80,7 @@ impl Lease {
         let moved = held.min(state.held);
         let remaining = state.remaining().plus(moved);
         if !limit.fits_in(&remaining) {
-            return Err(Exhausted {
-                asked: limit,
-                remaining,
-                limit: state.limit,
-            });
+            return Err(Exhausted { asked: limit, remaining, limit: state.limit });
         }
         state.held = state.held.minus(moved);
         state.granted = state.granted.plus(limit.finite());
@@ -107,19 +96,11 @@ impl Lease {
         let mut state = self.0.lock();
         let remaining = state.remaining();
         if !amount.fits_in(&remaining) {
-            return Err(Exhausted {
-                asked: amount,
-                remaining,
-                limit: state.limit,
-            });
+            return Err(Exhausted { asked: amount, remaining, limit: state.limit });
         }
         state.reserved = state.reserved.plus(amount);
         drop(state);
-        Ok(Reservation {
-            lease: self.clone(),
-            amount,
-            started: false,
-        })
+        Ok(Reservation { lease: self.clone(), amount, started: false })
     }
 
     /// What can still be reserved or granted.
@@ -225,20 +206,14 @@ impl Reservation {
     }
 
     fn release(&self, used: Budget) {
-        self.lease.spend(used, |state| {
-            state.reserved = state.reserved.minus(self.amount)
-        });
+        self.lease.spend(used, |state| state.reserved = state.reserved.minus(self.amount));
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
         if !self.amount.is_zero() {
-            self.release(if self.started {
-                self.amount
-            } else {
-                Budget::ZERO
-            });
+            self.release(if self.started { self.amount } else { Budget::ZERO });
         }
     }
 }

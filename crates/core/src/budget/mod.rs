@@ -21,24 +21,13 @@ pub struct Budget {
 
 impl Budget {
     /// Nothing.
-    pub const ZERO: Self = Self {
-        tokens: 0,
-        cost_micros: 0,
-        calls: 0,
-    };
+    pub const ZERO: Self = Self { tokens: 0, cost_micros: 0, calls: 0 };
     /// No limit.
-    pub const UNLIMITED: Self = Self {
-        tokens: u64::MAX,
-        cost_micros: u64::MAX,
-        calls: u64::MAX,
-    };
+    pub const UNLIMITED: Self = Self { tokens: u64::MAX, cost_micros: u64::MAX, calls: u64::MAX };
 
     /// That many tokens, and nothing else.
     pub const fn tokens(tokens: u64) -> Self {
-        Self {
-            tokens,
-            ..Self::ZERO
-        }
+        Self { tokens, ..Self::ZERO }
     }
 
     /// Whether every amount is zero.
@@ -60,13 +49,7 @@ impl Budget {
 
     /// The difference, at least zero; an unlimited amount stays unlimited.
     pub fn minus(self, other: Self) -> Self {
-        self.zip(other, |a, b| {
-            if a == u64::MAX {
-                a
-            } else {
-                a.saturating_sub(b)
-            }
-        })
+        self.zip(other, |a, b| if a == u64::MAX { a } else { a.saturating_sub(b) })
     }
 
     /// The smaller of each amount.
@@ -108,21 +91,15 @@ impl fmt::Display for Budget {
             return f.write_str("unlimited");
         }
         let mut first = true;
-        for (amount, unit) in [
-            (self.tokens, "tokens"),
-            (self.cost_micros, "micros"),
-            (self.calls, "calls"),
-        ] {
+        for (amount, unit) in
+            [(self.tokens, "tokens"), (self.cost_micros, "micros"), (self.calls, "calls")]
+        {
             if amount != 0 && amount != u64::MAX {
                 write!(f, "{}{amount} {unit}", if first { "" } else { ", " })?;
                 first = false;
             }
         }
-        if first {
-            f.write_str("nothing")
-        } else {
-            Ok(())
-        }
+        if first { f.write_str("nothing") } else { Ok(()) }
     }
 }
 

@@ -67,9 +67,7 @@ impl RunContext {
 
     /// Lets the context end at this time of day; an earlier one stays.
     pub fn with_wall_deadline(self, at: SystemTime) -> Self {
-        let left = at
-            .duration_since(SystemTime::now())
-            .unwrap_or(Duration::ZERO);
+        let left = at.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
         let at = Instant::now() + left;
         self.narrow(|env| {
             env.deadline_wall = Some(env.deadline_wall.map_or(at, |before| before.min(at)));
@@ -85,10 +83,8 @@ impl RunContext {
         let path = self.node.path();
         let held = self.env().run.history().held_inside(path);
         let lease = self.env().lease.grant_holding(limit, held);
-        let lease = lease.map_err(|source| AgentError::BudgetExhausted {
-            key: path.clone(),
-            source,
-        })?;
+        let lease =
+            lease.map_err(|source| AgentError::BudgetExhausted { key: path.clone(), source })?;
         Ok(self.narrow(|env| env.lease = lease))
     }
 
@@ -123,9 +119,7 @@ impl RunContext {
     }
 
     pub(crate) fn derive(&self, env: Arc<Env>, segment: Segment) -> Self {
-        Self {
-            node: Arc::new(Node::new(env, Some(self.clone()), segment)),
-        }
+        Self { node: Arc::new(Node::new(env, Some(self.clone()), segment)) }
     }
 
     pub(crate) fn name(&self, text: &str) -> Name {

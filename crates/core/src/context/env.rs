@@ -28,8 +28,7 @@ pub(crate) struct Env {
 
 impl Env {
     pub(crate) fn is_past_deadline(&self) -> bool {
-        self.deadline
-            .is_some_and(|at| self.run.clock.worked() >= at)
+        self.deadline.is_some_and(|at| self.run.clock.worked() >= at)
             || self.deadline_wall.is_some_and(|at| Instant::now() >= at)
     }
 

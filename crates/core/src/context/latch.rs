@@ -7,10 +7,7 @@ impl RunContext {
     pub(crate) fn check_open(&self) -> Result<(), AgentError> {
         let env = self.env();
         if let Some(stopped) = env.run.stopped() {
-            return Err(AgentError::Journal {
-                key: self.path(),
-                source: stopped,
-            });
+            return Err(AgentError::Journal { key: self.path(), source: stopped });
         }
         if !env.live.upgrade().is_some_and(|live| !live.is_fenced()) {
             return Err(AgentError::Cancelled { key: self.path() });
@@ -21,11 +18,12 @@ impl RunContext {
     /// Whether something new may begin: this is what a replay does not ask.
     pub(crate) fn check_new(&self) -> Result<(), AgentError> {
         let env = self.env();
-        if env.token.is_cancelled() {
-            return Err(AgentError::Cancelled { key: self.path() });
-        }
+        // A scope whose deadline has passed cancels what is below it, so this is asked first.
         if env.is_past_deadline() {
             return Err(AgentError::DeadlineExceeded { key: self.path() });
+        }
+        if env.token.is_cancelled() {
+            return Err(AgentError::Cancelled { key: self.path() });
         }
         Ok(())
     }

@@ -72,12 +72,8 @@ impl RunContext {
     /// How much working time is left; `None` is without a limit.
     pub fn time_left(&self) -> Option<Duration> {
         let env = self.env();
-        let working = env
-            .deadline
-            .map(|at| at.saturating_sub(env.run.clock.worked()));
-        let wall = env
-            .deadline_wall
-            .map(|at| at.saturating_duration_since(Instant::now()));
+        let working = env.deadline.map(|at| at.saturating_sub(env.run.clock.worked()));
+        let wall = env.deadline_wall.map(|at| at.saturating_duration_since(Instant::now()));
         match (working, wall) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),

@@ -58,10 +58,7 @@ impl Node {
 
     pub(crate) fn path(&self) -> &Key {
         self.path.get_or_init(|| {
-            let above = self
-                .parent
-                .as_ref()
-                .map_or("", |parent| parent.node.path().as_str());
+            let above = self.parent.as_ref().map_or("", |parent| parent.node.path().as_str());
             Key::new(&match &self.segment {
                 Segment::Root | Segment::Attempt(_) | Segment::Narrowed => return Key::new(above),
                 Segment::Named(name, ordinal) => keyed(above, Sigil::Child, name, *ordinal),
@@ -73,10 +70,7 @@ impl Node {
 
     /// The attempts around this context, outermost first, as `2.1`; empty outside of any.
     pub(crate) fn attempts(&self) -> String {
-        let mut attempts = self
-            .parent
-            .as_ref()
-            .map_or(String::new(), |p| p.node.attempts());
+        let mut attempts = self.parent.as_ref().map_or(String::new(), |p| p.node.attempts());
         if let Segment::Attempt(attempt) = self.segment {
             let dot = if attempts.is_empty() { "" } else { "." };
             write!(attempts, "{dot}{attempt}").expect("writing to a string does not fail");

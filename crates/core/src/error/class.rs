@@ -46,10 +46,7 @@ impl Class {
 
     /// Whether the effect is known not to have happened, so that running it again is not in doubt.
     pub fn is_certain(self) -> bool {
-        matches!(
-            self,
-            Self::Transient | Self::Permanent | Self::BudgetExhausted
-        )
+        matches!(self, Self::Transient | Self::Permanent | Self::BudgetExhausted)
     }
 }
 

@@ -129,10 +129,7 @@ pub enum AgentError {
 impl AgentError {
     /// An error of the host's own, with its class.
     pub fn new(class: Class, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Failed {
-            class,
-            source: Source::new(error),
-        }
+        Self::Failed { class, source: Source::new(error) }
     }
 
     /// A transient failure: the effect did not happen, and may be tried again.
@@ -180,10 +177,7 @@ impl AgentError {
             text.push_str(&error.to_string());
             source = error.source();
         }
-        RecordedError {
-            class: self.class(),
-            text: text.into(),
-        }
+        RecordedError { class: self.class(), text: text.into() }
     }
 
     /// The one error that stands for several branches of a settled pattern.
@@ -195,9 +189,7 @@ impl AgentError {
             (Self::Suspended { signals: a }, Self::Suspended { signals: b }) => {
                 let all: std::collections::BTreeSet<Key> =
                     a.iter().chain(b.iter()).cloned().collect();
-                Self::Suspended {
-                    signals: all.into_iter().collect(),
-                }
+                Self::Suspended { signals: all.into_iter().collect() }
             }
             (a, b) if b.rank() < a.rank() => b,
             (a, _) => a,

@@ -10,10 +10,7 @@ use serde::ser::{self, Serialize};
 
 /// The canonical form of a value; with `sort` off, maps keep the order in which they were given.
 pub(super) fn canonical<T: Serialize + ?Sized>(value: &T, sort: bool) -> Result<Vec<u8>, Error> {
-    let mut writer = Writer {
-        out: String::new(),
-        sort,
-    };
+    let mut writer = Writer { out: String::new(), sort };
     value.serialize(&mut writer)?;
     Ok(writer.out.into_bytes())
 }
@@ -59,10 +56,7 @@ impl Writer {
     }
 
     fn apart<T: Serialize + ?Sized>(&self, value: &T) -> Result<String, Error> {
-        let mut inner = Self {
-            out: String::new(),
-            sort: self.sort,
-        };
+        let mut inner = Self { out: String::new(), sort: self.sort };
         value.serialize(&mut inner)?;
         Ok(inner.out)
     }
@@ -229,11 +223,7 @@ struct List<'a> {
 impl<'a> List<'a> {
     fn open(writer: &'a mut Writer, close: &'static str) -> Self {
         writer.out.push('[');
-        Self {
-            writer,
-            first: true,
-            close,
-        }
+        Self { writer, first: true, close }
     }
 
     fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
@@ -278,11 +268,7 @@ struct Map<'a> {
 
 impl<'a> Map<'a> {
     fn open(writer: &'a mut Writer, close: &'static str) -> Self {
-        Self {
-            writer,
-            entries: Vec::new(),
-            close,
-        }
+        Self { writer, entries: Vec::new(), close }
     }
 
     fn field<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Error> {
@@ -378,10 +364,7 @@ mod tests {
     fn every_kind_of_value_has_one_spelling() {
         assert_eq!(text(&Shape::Unit), r#""Unit""#);
         assert_eq!(text(&Shape::New(1)), r#"{"New":1}"#);
-        assert_eq!(
-            text(&Shape::Tuple(1, 1.0)),
-            r#"{"Tuple":[1,f3ff0000000000000]}"#
-        );
+        assert_eq!(text(&Shape::Tuple(1, 1.0)), r#"{"Tuple":[1,f3ff0000000000000]}"#);
         assert_eq!(
             text(&Shape::Struct { z: None, a: "\"\n" }),
             "{\"Struct\":{\"a\":\"\\\"\\u000a\",\"z\":null}}"

@@ -23,16 +23,12 @@ impl Digest {
     /// # Errors
     /// When the value's own `Serialize` fails.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, Source> {
-        Ok(Self::of_bytes(
-            &canonical(value, true).map_err(Source::new)?,
-        ))
+        Ok(Self::of_bytes(&canonical(value, true).map_err(Source::new)?))
     }
 
     #[cfg(feature = "broken")]
     pub(crate) fn of_unsorted<T: Serialize + ?Sized>(value: &T) -> Result<Self, Source> {
-        Ok(Self::of_bytes(
-            &canonical(value, false).map_err(Source::new)?,
-        ))
+        Ok(Self::of_bytes(&canonical(value, false).map_err(Source::new)?))
     }
 
     /// The digest's bytes.
@@ -57,9 +53,7 @@ impl std::str::FromStr for Digest {
     type Err = Source;
 
     fn from_str(text: &str) -> Result<Self, Source> {
-        blake3::Hash::from_hex(text)
-            .map(|hash| Self(*hash.as_bytes()))
-            .map_err(Source::new)
+        blake3::Hash::from_hex(text).map(|hash| Self(*hash.as_bytes())).map_err(Source::new)
     }
 }
 
@@ -85,11 +79,7 @@ pub struct IdempotencyKey(Digest);
 impl IdempotencyKey {
     pub(crate) fn new(run: &RunId, key: &Key, input: &Digest) -> Self {
         let mut hasher = blake3::Hasher::new();
-        for part in [
-            run.as_str().as_bytes(),
-            key.as_str().as_bytes(),
-            input.as_bytes(),
-        ] {
+        for part in [run.as_str().as_bytes(), key.as_str().as_bytes(), input.as_bytes()] {
             // The length in front keeps ("a", "bc") and ("ab", "c") apart.
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part);

@@ -24,14 +24,9 @@ impl RunId {
         let fresh = (
             NEXT.fetch_add(1, Ordering::Relaxed),
             std::process::id(),
-            SystemTime::now()
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .map_or(0, |d| d.as_nanos()),
+            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos()),
         );
-        let (high, low) = (
-            RandomState::new().hash_one(fresh),
-            RandomState::new().hash_one(fresh),
-        );
+        let (high, low) = (RandomState::new().hash_one(fresh), RandomState::new().hash_one(fresh));
         Self(format!("{high:016x}{low:016x}").into())
     }
 

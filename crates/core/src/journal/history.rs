@@ -101,9 +101,7 @@ impl History {
         let mut history = Self::default();
         for record in records {
             let seq = history.accepted;
-            history
-                .apply(&record)
-                .map_err(|found| JournalError::Inconsistent { seq, found })?;
+            history.apply(&record).map_err(|found| JournalError::Inconsistent { seq, found })?;
         }
         for entry in history.entries.values_mut() {
             entry.visited = false;
@@ -140,19 +138,11 @@ impl History {
         match &record.fact {
             Fact::Started { run, name } => self.started = Some((run.clone(), name.clone())),
             Fact::Finished { .. } => self.finished = true,
-            Fact::Intent {
-                effect,
-                digest,
-                reserved,
-            } => {
+            Fact::Intent { effect, digest, reserved } => {
                 self.begin(seq, key, Some(*effect), *digest, *reserved);
             }
             Fact::Entered { digest } => self.begin(seq, key, None, *digest, Budget::ZERO),
-            Fact::Receipt {
-                digest,
-                outcome,
-                spent,
-            } => {
+            Fact::Receipt { digest, outcome, spent } => {
                 if !self.entries.contains_key(key) {
                     // Only a pure step that reserves nothing has no intent.
                     self.begin(seq, key, Some(Effect::Pure), *digest, Budget::ZERO);
@@ -201,12 +191,7 @@ impl History {
         };
         let debit = entry.visit();
         let state = match &entry.body {
-            Body::Work(Work {
-                effect: Some(effect),
-                digest: recorded,
-                state,
-                ..
-            }) => {
+            Body::Work(Work { effect: Some(effect), digest: recorded, state, .. }) => {
                 if compare && recorded != digest {
                     StepState::Diverged(format!("recorded input {recorded}, now {digest}"))
                 } else {
@@ -230,12 +215,7 @@ impl History {
         };
         let debit = entry.visit();
         let branch = match &entry.body {
-            Body::Work(Work {
-                effect: None,
-                digest: recorded,
-                state,
-                ..
-            }) => {
+            Body::Work(Work { effect: None, digest: recorded, state, .. }) => {
                 if recorded == digest {
                     match state {
                         State::Open { .. } => BranchState::Open,
@@ -283,11 +263,7 @@ impl History {
     /// The keys of all signals that are waited for, in order.
     pub(crate) fn awaited(&self) -> Vec<Key> {
         let awaited = |entry: &Entry| matches!(entry.body, Body::Mark(Mark::Awaited));
-        self.entries
-            .iter()
-            .filter(|(_, e)| awaited(e))
-            .map(|(key, _)| key.clone())
-            .collect()
+        self.entries.iter().filter(|(_, e)| awaited(e)).map(|(key, _)| key.clone()).collect()
     }
 
     /// Whether an earlier process has recorded something inside `outer` that this one has not come
@@ -308,9 +284,7 @@ impl History {
             })
             .filter_map(|(_, entry)| match &entry.body {
                 Body::Work(Work {
-                    effect: None,
-                    state: State::Done(Outcome::Err(error)),
-                    ..
+                    effect: None, state: State::Done(Outcome::Err(error)), ..
                 }) => Some((entry.seq, error)),
                 _ => None,
             })
@@ -325,21 +299,14 @@ impl History {
         }
         self.inside(outer)
             .filter_map(|(key, entry)| match &entry.body {
-                Body::Work(Work {
-                    effect,
-                    digest,
-                    state: State::Open { .. },
-                    ..
-                }) => Some(Open {
+                Body::Work(Work { effect, digest, state: State::Open { .. }, .. }) => Some(Open {
                     key: key.clone(),
                     step: effect.map(|effect| (effect, *digest)),
                     signal: false,
                 }),
-                Body::Mark(Mark::Awaited) => Some(Open {
-                    key: key.clone(),
-                    step: None,
-                    signal: true,
-                }),
+                Body::Mark(Mark::Awaited) => {
+                    Some(Open { key: key.clone(), step: None, signal: true })
+                }
                 _ => None,
             })
             .collect()
@@ -347,8 +314,7 @@ impl History {
 
     /// Everything used inside `outer`, reservations that are in doubt included.
     pub(crate) fn used_inside(&self, outer: &Key) -> Budget {
-        self.inside(outer)
-            .fold(Budget::ZERO, |sum, (_, entry)| sum.plus(entry.used()))
+        self.inside(outer).fold(Budget::ZERO, |sum, (_, entry)| sum.plus(entry.used()))
     }
 
     /// Of that, what this process has not come by yet.
@@ -391,40 +357,20 @@ impl History {
         let was_open = self.entries.get(key).is_some_and(Entry::is_open);
         self.open += usize::from(!was_open);
         let state = State::Open { reserved };
-        let body = Body::Work(Work {
-            effect,
-            digest,
-            spent,
-            state,
-        });
-        self.entries.insert(
-            key.clone(),
-            Entry {
-                seq,
-                visited: true,
-                body,
-            },
-        );
+        let body = Body::Work(Work { effect, digest, spent, state });
+        self.entries.insert(key.clone(), Entry { seq, visited: true, body });
     }
 
     fn mark(&mut self, seq: u64, key: &Key, mark: Mark) {
         let was_open = self.entries.get(key).is_some_and(Entry::is_open);
-        let entry = Entry {
-            seq,
-            visited: true,
-            body: Body::Mark(mark),
-        };
+        let entry = Entry { seq, visited: true, body: Body::Mark(mark) };
         self.open = self.open + usize::from(entry.is_open()) - usize::from(was_open);
         self.entries.insert(key.clone(), entry);
     }
 
     fn work(&mut self, key: &Key, seq: u64) -> Result<&mut Work, &'static str> {
         match self.entries.get_mut(key) {
-            Some(Entry {
-                seq: at,
-                body: Body::Work(work),
-                ..
-            }) => {
+            Some(Entry { seq: at, body: Body::Work(work), .. }) => {
                 *at = seq;
                 Ok(work)
             }
@@ -435,11 +381,7 @@ impl History {
 
 impl Entry {
     fn visit(&mut self) -> Budget {
-        if std::mem::replace(&mut self.visited, true) {
-            Budget::ZERO
-        } else {
-            self.used()
-        }
+        if std::mem::replace(&mut self.visited, true) { Budget::ZERO } else { self.used() }
     }
 
     fn used(&self) -> Budget {
@@ -452,10 +394,7 @@ impl Entry {
     fn is_open(&self) -> bool {
         matches!(
             &self.body,
-            Body::Work(Work {
-                state: State::Open { .. },
-                ..
-            }) | Body::Mark(Mark::Awaited)
+            Body::Work(Work { state: State::Open { .. }, .. }) | Body::Mark(Mark::Awaited)
         )
     }
 }

@@ -19,27 +19,19 @@ impl MemoryJournal {
 
     /// A copy of all records, in order.
     pub fn records(&self) -> Vec<Record> {
-        self.records
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl FromIterator<Record> for MemoryJournal {
     fn from_iter<T: IntoIterator<Item = Record>>(records: T) -> Self {
-        Self {
-            records: Arc::new(Mutex::new(records.into_iter().collect())),
-        }
+        Self { records: Arc::new(Mutex::new(records.into_iter().collect())) }
     }
 }
 
 impl Journal for MemoryJournal {
     fn append(&self, record: Record) -> BoxFuture<'static, Result<(), JournalError>> {
-        self.records
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(record);
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).push(record);
         ready(Ok(())).boxed()
     }
 

@@ -111,9 +111,7 @@ impl Payload {
     /// # Errors
     /// When the value's `Serialize` fails, or it has no form in JSON.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, Source> {
-        serde_json::value::to_raw_value(value)
-            .map(|raw| Self(raw.into()))
-            .map_err(Source::new)
+        serde_json::value::to_raw_value(value).map(|raw| Self(raw.into())).map_err(Source::new)
     }
 
     /// Reads the value back.
@@ -176,20 +174,14 @@ mod tests {
     #[test]
     fn records_keep_their_form() {
         let digest = Digest::of(&1).unwrap();
-        let record = |fact| Record {
-            key: Key::new("/a#2"),
-            worked: Duration::from_millis(7),
-            fact,
-        };
+        let record =
+            |fact| Record { key: Key::new("/a#2"), worked: Duration::from_millis(7), fact };
         let cases = [
             (
                 record(Fact::Intent {
                     effect: Effect::Reversible,
                     digest,
-                    reserved: Budget {
-                        tokens: 5,
-                        ..Budget::ZERO
-                    },
+                    reserved: Budget { tokens: 5, ..Budget::ZERO },
                 }),
                 format!(
                     r#"{{"key":"/a#2","worked_ms":7,"fact":{{"intent":{{"effect":"reversible","digest":"{digest}","reserved":{{"tokens":5,"cost_micros":0,"calls":0}}}}}}}}"#
@@ -205,10 +197,7 @@ mod tests {
                     r#"{{"key":"/a#2","worked_ms":7,"fact":{{"receipt":{{"digest":"{digest}","outcome":{{"ok":[1,2]}}}}}}}}"#
                 ),
             ),
-            (
-                record(Fact::Abandoned),
-                r#"{"key":"/a#2","worked_ms":7,"fact":"abandoned"}"#.into(),
-            ),
+            (record(Fact::Abandoned), r#"{"key":"/a#2","worked_ms":7,"fact":"abandoned"}"#.into()),
         ];
         for (record, text) in cases {
             assert_eq!(serde_json::to_string(&record).unwrap(), text);

@@ -136,28 +136,19 @@ impl RunBuilder {
     /// Dropped, the journal may hold its first record; opening it again goes on.
     pub async fn open(self) -> Result<Run, AgentError> {
         let root = Key::new("");
-        let failed = |source| AgentError::Journal {
-            key: root.clone(),
-            source,
-        };
+        let failed = |source| AgentError::Journal { key: root.clone(), source };
         let records = match &self.journal {
             Some(journal) => journal.load().await.map_err(failed)?,
             None => Vec::new(),
         };
         let history = History::load(records).map_err(failed)?;
         let begun = history.started().cloned();
-        let (id, name) = begun.clone().unwrap_or_else(|| {
-            (
-                self.id.clone().unwrap_or_else(RunId::random),
-                self.name.clone(),
-            )
-        });
+        let (id, name) = begun
+            .clone()
+            .unwrap_or_else(|| (self.id.clone().unwrap_or_else(RunId::random), self.name.clone()));
         let held = history.held_inside(&root);
-        let worked = if self.breaks(Rule::WorkedTimeCounts) {
-            Duration::ZERO
-        } else {
-            history.worked()
-        };
+        let worked =
+            if self.breaks(Rule::WorkedTimeCounts) { Duration::ZERO } else { history.worked() };
         let run = Arc::new(RunState {
             id: id.clone(),
             name: name.clone(),
@@ -176,10 +167,7 @@ impl RunBuilder {
         if begun.is_none() {
             run.record(&root, Fact::Started { run: id, name }).await?;
         }
-        let left = |at: SystemTime| {
-            at.duration_since(SystemTime::now())
-                .unwrap_or(Duration::ZERO)
-        };
+        let left = |at: SystemTime| at.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
         let env = Env {
             run,
             live: std::sync::Weak::new(),
@@ -191,11 +179,7 @@ impl RunBuilder {
             permissions: self.permissions,
             extensions: self.extensions,
         };
-        Ok(Run {
-            root: Mutex::new(Root::new(&env)),
-            env,
-            grace: self.grace,
-        })
+        Ok(Run { root: Mutex::new(Root::new(&env)), env, grace: self.grace })
     }
 
     #[cfg(feature = "broken")]

@@ -21,14 +21,8 @@ struct State {
 
 impl WorkClock {
     pub(crate) fn start(worked: Duration) -> Self {
-        let state = Mutex::new(State {
-            worked,
-            since: Some(Instant::now()),
-        });
-        Self {
-            state,
-            paused: watch::Sender::new(false),
-        }
+        let state = Mutex::new(State { worked, since: Some(Instant::now()) });
+        Self { state, paused: watch::Sender::new(false) }
     }
 
     pub(crate) fn worked(&self) -> Duration {
@@ -38,10 +32,7 @@ impl WorkClock {
 
     pub(crate) fn pause(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = state
-            .since
-            .take()
-            .map_or(Duration::ZERO, |since| since.elapsed());
+        let now = state.since.take().map_or(Duration::ZERO, |since| since.elapsed());
         state.worked += now;
         drop(state);
         self.paused.send_replace(true);

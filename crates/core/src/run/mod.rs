@@ -108,11 +108,7 @@ impl Run {
     /// The context at the root of the run, from which a host that drives agents itself derives
     /// theirs.
     pub fn context(&self) -> RunContext {
-        self.root
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .cx
-            .clone()
+        self.root.lock().unwrap_or_else(PoisonError::into_inner).cx.clone()
     }
 
     /// The run's identity, as its journal keeps it.
@@ -174,11 +170,7 @@ impl Run {
         signal: &Key,
         value: &T,
     ) -> Result<Delivery, AgentError> {
-        let codec = |source| AgentError::Codec {
-            key: signal.clone(),
-            what: "input",
-            source,
-        };
+        let codec = |source| AgentError::Codec { key: signal.clone(), what: "input", source };
         let value = Payload::encode(value).map_err(codec)?;
         let run = &self.env.run;
         let earlier = run.history().peek_mark(signal).cloned();
@@ -221,27 +213,15 @@ impl Run {
 impl Root {
     fn new(env: &Env) -> Self {
         let (live, ended) = Live::new(None);
-        let env = Env {
-            live: Arc::downgrade(&live),
-            ..env.clone()
-        };
-        let cx = RunContext {
-            node: Arc::new(Node::new(Arc::new(env), None, Segment::Root)),
-        };
-        Self {
-            live,
-            ended: ended.shared(),
-            earlier: Vec::new(),
-            cx,
-        }
+        let env = Env { live: Arc::downgrade(&live), ..env.clone() };
+        let cx = RunContext { node: Arc::new(Node::new(Arc::new(env), None, Segment::Root)) };
+        Self { live, ended: ended.shared(), earlier: Vec::new(), cx }
     }
 }
 
 impl fmt::Debug for Root {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Root")
-            .field("fenced", &self.live.is_fenced())
-            .finish_non_exhaustive()
+        f.debug_struct("Root").field("fenced", &self.live.is_fenced()).finish_non_exhaustive()
     }
 }
 

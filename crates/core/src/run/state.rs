@@ -45,20 +45,13 @@ impl RunState {
         key: &Key,
         fact: Fact,
     ) -> impl Future<Output = Result<(), AgentError>> + Send + use<'_> {
-        let record = Record {
-            key: key.clone(),
-            worked: self.clock.worked(),
-            fact,
-        };
+        let record = Record { key: key.clone(), worked: self.clock.worked(), fact };
         let key = key.clone();
         // Both under one lock, so that the history never knows an order that the journal does not.
         let mut history = self.history();
         let accepted = match history.apply(&record) {
             Ok(()) => Ok(self.journal.as_ref().map(|journal| journal.append(record))),
-            Err(found) => Err(JournalError::Inconsistent {
-                seq: history.accepted(),
-                found,
-            }),
+            Err(found) => Err(JournalError::Inconsistent { seq: history.accepted(), found }),
         };
         drop(history);
         async move {
@@ -97,13 +90,8 @@ impl RunState {
             let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
             let time = SystemTime::now();
             // Nobody listening any more is no failure.
-            let _ = self.events.send(AgentEvent {
-                run: self.id.clone(),
-                path,
-                sequence,
-                time,
-                kind,
-            });
+            let _ =
+                self.events.send(AgentEvent { run: self.id.clone(), path, sequence, time, kind });
         }
     }
 

@@ -21,14 +21,7 @@ pub(crate) type Ended = oneshot::Receiver<Infallible>;
 impl Live {
     pub(crate) fn new(parent: Option<Arc<Self>>) -> (Arc<Self>, Ended) {
         let (sender, ended) = oneshot::channel();
-        (
-            Arc::new(Self {
-                fenced: AtomicBool::new(false),
-                parent,
-                _ended: sender,
-            }),
-            ended,
-        )
+        (Arc::new(Self { fenced: AtomicBool::new(false), parent, _ended: sender }), ended)
     }
 
     /// From here on nothing below this scope may write to the journal.
@@ -63,10 +56,7 @@ impl Stop {
     pub(crate) const ALLOWANCE: Duration = Duration::from_millis(10);
 
     pub(crate) fn below(parent: &Arc<Self>) -> Arc<Self> {
-        Arc::new(Self {
-            abort_at: OnceLock::new(),
-            parent: Some(parent.clone()),
-        })
+        Arc::new(Self { abort_at: OnceLock::new(), parent: Some(parent.clone()) })
     }
 
     /// Sets the instant, or keeps the one that was set first.

@@ -273,15 +273,7 @@ impl<T: Send + 'static> Scope<T> {
             self.stop();
         }
         while self.next().await.is_some() {}
-        let Self {
-            live,
-            mut ended,
-            env,
-            cx,
-            phase,
-            mut zombies,
-            ..
-        } = self;
+        let Self { live, mut ended, env, cx, phase, mut zombies, .. } = self;
         drop(live);
         if env.run.breaks(Rule::ScopesWaitForGrandchildren) {
             return zombies;
@@ -340,14 +332,12 @@ fn report(cx: &RunContext, zombies: usize) {
 /// Waits until the scope has to stop.
 async fn stopped(env: &Env) -> Cause {
     let cancelled = pin!(env.token.cancelled());
-    if !env.has_deadline() {
+    if env.has_deadline() {
+        select(cancelled, pin!(env.deadline_passed())).await;
+    } else {
         cancelled.await;
-        return Cause::Cancelled;
     }
-    match select(cancelled, pin!(env.deadline_passed())).await {
-        Either::Left(_) => Cause::Cancelled,
-        Either::Right(_) => Cause::Deadline,
-    }
+    if env.is_past_deadline() { Cause::Deadline } else { Cause::Cancelled }
 }
 
 fn until(at: Instant) -> Pin<Box<dyn Future<Output = Option<Cause>> + Send>> {

@@ -66,14 +66,8 @@ where
     } else {
         contain(|| cx.path(), work).instrument(span).await
     };
-    cx.emit(|| EventKind::Finished {
-        error: result.as_ref().err().map(AgentError::recorded),
-    });
-    Task {
-        result,
-        began,
-        ended: Instant::now(),
-    }
+    cx.emit(|| EventKind::Finished { error: result.as_ref().err().map(AgentError::recorded) });
+    Task { result, began, ended: Instant::now() }
 }
 
 impl Running {
@@ -83,22 +77,14 @@ impl Running {
             ran: task.ended.saturating_duration_since(task.began),
             settled: task.ended.elapsed(),
         };
-        Done {
-            index: self.index,
-            result: task.result,
-            timing,
-        }
+        Done { index: self.index, result: task.result, timing }
     }
 
     /// The end of a task that handed nothing over.
     pub(super) fn lost<T>(self, phase: Phase, error: JoinError) -> Done<T> {
         if error.is_panic() {
             let error = panicked(self.cx.path(), &*error.into_panic());
-            return Done {
-                index: self.index,
-                result: Err(error),
-                timing: Timing::default(),
-            };
+            return Done { index: self.index, result: Err(error), timing: Timing::default() };
         }
         self.aborted(phase)
     }
@@ -111,10 +97,6 @@ impl Running {
             }
             _ => AgentError::Cancelled { key },
         };
-        Done {
-            index: self.index,
-            result: Err(error),
-            timing: Timing::default(),
-        }
+        Done { index: self.index, result: Err(error), timing: Timing::default() }
     }
 }

@@ -62,19 +62,13 @@ impl StepContext {
     }
 
     fn used(&self, reserved: Budget) -> Budget {
-        self.0
-            .used
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .unwrap_or(reserved)
+        self.0.used.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or(reserved)
     }
 }
 
 impl fmt::Debug for StepContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StepContext")
-            .field("key", self.key())
-            .finish_non_exhaustive()
+        f.debug_struct("StepContext").field("key", self.key()).finish_non_exhaustive()
     }
 }
 
@@ -107,12 +101,7 @@ impl RunContext {
             used: Mutex::new(None),
         }));
         count(&run.counters.steps_run, 1);
-        run.emit(
-            || key.clone(),
-            || EventKind::StepStarted {
-                effect: options.effect,
-            },
-        );
+        run.emit(|| key.clone(), || EventKind::StepStarted { effect: options.effect });
         reservation.start();
         let began = Instant::now();
         let watched = step.clone();
@@ -129,8 +118,7 @@ impl RunContext {
         );
         // A task that could not be aborted may come this far when nobody waits for it any more.
         self.check_open()?;
-        self.conclude(key, intent, digest, result, reservation, spent)
-            .await
+        self.conclude(key, intent, digest, result, reservation, spent).await
     }
 
     /// Writes the outcome down, if it is one.
@@ -154,10 +142,7 @@ impl RunContext {
                 if certain {
                     reservation.settle(spent);
                     if intent == Intent::Written || !spent.is_zero() {
-                        let failed = Fact::Failed {
-                            error: error.recorded(),
-                            spent,
-                        };
+                        let failed = Fact::Failed { error: error.recorded(), spent };
                         // Lost, it leaves the step in doubt, which is safe.
                         let _ = run.record(key, failed).await;
                     }
@@ -177,10 +162,8 @@ impl RunContext {
 
     pub(crate) fn is_receipt(&self, error: &AgentError) -> bool {
         // A mistake in the code around the step says nothing of its effect, and is mended.
-        let mistake = matches!(
-            error,
-            AgentError::NestedStep { .. } | AgentError::ConcurrentStep { .. }
-        );
+        let mistake =
+            matches!(error, AgentError::NestedStep { .. } | AgentError::ConcurrentStep { .. });
         let any = self.env().run.breaks(Rule::OnlyFinalIsReceipt);
         (error.class().is_receipt() && !mistake) || any
     }
@@ -191,22 +174,12 @@ impl RunContext {
         options: StepOptions,
         digest: Digest,
     ) -> Result<Intent, AgentError> {
-        let StepOptions {
-            effect,
-            reserve: reserved,
-        } = options;
+        let StepOptions { effect, reserve: reserved } = options;
         if effect == Effect::Pure && reserved.is_zero() {
             return Ok(Intent::NotNeeded);
         }
         let run = &self.env().run;
-        let written = run.record(
-            key,
-            Fact::Intent {
-                effect,
-                digest,
-                reserved,
-            },
-        );
+        let written = run.record(key, Fact::Intent { effect, digest, reserved });
         if run.breaks(Rule::IntentBeforeEffect) {
             drop(written);
         } else {
@@ -228,17 +201,12 @@ impl RunContext {
     }
 
     fn reserve(&self, key: &Key, amount: Budget) -> Result<Reservation, AgentError> {
-        let reservation =
-            self.lease()
-                .reserve(amount)
-                .map_err(|source| AgentError::BudgetExhausted {
-                    key: key.clone(),
-                    source,
-                })?;
+        let reservation = self
+            .lease()
+            .reserve(amount)
+            .map_err(|source| AgentError::BudgetExhausted { key: key.clone(), source })?;
         if !amount.is_zero() && self.lease().runs_low() {
-            self.emit(|| EventKind::BudgetLow {
-                remaining: self.remaining(),
-            });
+            self.emit(|| EventKind::BudgetLow { remaining: self.remaining() });
         }
         Ok(reservation)
     }

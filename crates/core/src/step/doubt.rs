@@ -35,33 +35,23 @@ impl RunContext {
             idempotency_key: run.idempotency_key(key, digest),
             fate,
         };
-        let asked = contain(|| key.clone(), async {
-            Ok(run.reconciler.reconcile(doubt).await)
-        });
+        let asked = contain(|| key.clone(), async { Ok(run.reconciler.reconcile(doubt).await) });
         let outcome = match asked.await {
             Ok(Reconciled::Rerun) => return Ok(Resolved::Run),
             Ok(Reconciled::Completed(payload)) => Outcome::Ok(payload),
-            Ok(Reconciled::Failed(text)) => Outcome::Err(RecordedError {
-                class: Class::Permanent,
-                text,
-            }),
+            Ok(Reconciled::Failed(text)) => {
+                Outcome::Err(RecordedError { class: Class::Permanent, text })
+            }
             Ok(Reconciled::Park(reason)) => {
-                return Err(AgentError::Parked {
-                    step: key.clone(),
-                    reason,
-                });
+                return Err(AgentError::Parked { step: key.clone(), reason });
             }
             Err(panic) => {
                 let reason = format!("its reconciler failed: {panic}").into();
-                return Err(AgentError::Parked {
-                    step: key.clone(),
-                    reason,
-                });
+                return Err(AgentError::Parked { step: key.clone(), reason });
             }
         };
         // What the attempt in doubt had reserved is already counted as spent.
-        run.record(key, receipt(*digest, outcome.clone(), Budget::ZERO))
-            .await?;
+        run.record(key, receipt(*digest, outcome.clone(), Budget::ZERO)).await?;
         Ok(Resolved::Receipt(outcome))
     }
 

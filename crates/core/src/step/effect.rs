@@ -27,10 +27,7 @@ impl Effect {
 
     /// The options of a step with this effect that sets an amount aside before it begins.
     pub fn reserving(self, amount: Budget) -> StepOptions {
-        StepOptions {
-            effect: self,
-            reserve: amount,
-        }
+        StepOptions { effect: self, reserve: amount }
     }
 }
 

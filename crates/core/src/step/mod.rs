@@ -135,10 +135,7 @@ impl RunContext {
             }
             StepState::Abandoned => return Err(AgentError::Cancelled { key: key.clone() }),
             StepState::Diverged(found) => {
-                return Err(AgentError::Diverged {
-                    key: key.clone(),
-                    found: found.into(),
-                });
+                return Err(AgentError::Diverged { key: key.clone(), found: found.into() });
             }
         }
         self.run_body(key, options, digest, input, body).await
@@ -165,11 +162,7 @@ impl RunContext {
     }
 
     pub(crate) fn digest<I: Serialize>(&self, key: &Key, input: &I) -> Result<Digest, AgentError> {
-        let codec = |source| AgentError::Codec {
-            key: key.clone(),
-            what: "input",
-            source,
-        };
+        let codec = |source| AgentError::Codec { key: key.clone(), what: "input", source };
         #[cfg(feature = "broken")]
         if self.env().run.breaks(Rule::DigestIsCanonical) {
             return Digest::of_unsorted(input).map_err(codec);
@@ -197,17 +190,9 @@ where
 }
 
 fn output(key: &Key, source: Source) -> AgentError {
-    AgentError::Codec {
-        key: key.clone(),
-        what: "output",
-        source,
-    }
+    AgentError::Codec { key: key.clone(), what: "output", source }
 }
 
 pub(crate) fn receipt(digest: Digest, outcome: Outcome, spent: crate::Budget) -> Fact {
-    Fact::Receipt {
-        digest,
-        outcome,
-        spent,
-    }
+    Fact::Receipt { digest, outcome, spent }
 }

@@ -66,11 +66,7 @@ impl Reconciled {
     /// # Errors
     /// When the output has no form in JSON.
     pub fn completed<T: Serialize + ?Sized>(output: &T) -> Result<Self, AgentError> {
-        let encode = |source| AgentError::Codec {
-            key: Key::new(""),
-            what: "output",
-            source,
-        };
+        let encode = |source| AgentError::Codec { key: Key::new(""), what: "output", source };
         Payload::encode(output).map(Self::Completed).map_err(encode)
     }
 }

@@ -26,12 +26,7 @@ impl RunContext {
         if !claimed {
             return Err(AgentError::ConcurrentStep { key });
         }
-        Ok(Slot {
-            cx: self,
-            sigil,
-            name,
-            key,
-        })
+        Ok(Slot { cx: self, sigil, name, key })
     }
 
     /// Whether this call comes from the body of a step, where it would not be made on a replay.
@@ -60,10 +55,7 @@ pub(crate) struct Claim<'a> {
 impl<'a> Claim<'a> {
     pub(crate) fn new(cx: &'a RunContext, key: &Key) -> Result<Self, AgentError> {
         if cx.env().run.history().claim(key) {
-            Ok(Self {
-                cx,
-                key: key.clone(),
-            })
+            Ok(Self { cx, key: key.clone() })
         } else {
             Err(AgentError::ConcurrentStep { key: key.clone() })
         }

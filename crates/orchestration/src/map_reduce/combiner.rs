@@ -22,11 +22,7 @@ where
     I: Fn() -> T + Send + Sync + 'static,
     C: Fn(T, T) -> T + Send + Sync + 'static,
 {
-    FnCombiner {
-        identity,
-        combine,
-        value: PhantomData,
-    }
+    FnCombiner { identity, combine, value: PhantomData }
 }
 
 /// A combiner made of two functions by [`combiner`].
@@ -55,9 +51,7 @@ where
 
 impl<T, I, C> fmt::Debug for FnCombiner<T, I, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FnCombiner")
-            .field("value", &std::any::type_name::<T>())
-            .finish()
+        f.debug_struct("FnCombiner").field("value", &std::any::type_name::<T>()).finish()
     }
 }
 

@@ -41,10 +41,7 @@ where
                     Ok(key) => {
                         let child = scope.child_at(key);
                         let (agent, call) = (self.agent.clone(), self.call);
-                        scope.spawn(
-                            child,
-                            move |cx| async move { call(&agent, input, &cx).await },
-                        );
+                        scope.spawn(child, move |cx| async move { call(&agent, input, &cx).await });
                         report.started += 1;
                     }
                     Err(duplicate) => failure = Some(duplicate.into()),
@@ -53,12 +50,7 @@ where
             if failure.is_some() {
                 scope.stop();
             }
-            let Some(Done {
-                index,
-                result,
-                timing,
-            }) = scope.next().await
-            else {
+            let Some(Done { index, result, timing }) = scope.next().await else {
                 break;
             };
             report.count(timing, &result);
@@ -127,10 +119,7 @@ struct Keys<'a, I> {
 
 impl<'a, I> Keys<'a, I> {
     fn new(naming: &'a Naming<I>) -> Self {
-        Self {
-            naming,
-            seen: HashMap::new(),
-        }
+        Self { naming, seen: HashMap::new() }
     }
 
     fn of(&mut self, index: usize, input: &I) -> Result<ChildKey, PatternError> {
@@ -139,11 +128,7 @@ impl<'a, I> Keys<'a, I> {
             Naming::Key(key) => {
                 let key = key(input);
                 if let Some(first) = self.seen.insert(key.clone(), index) {
-                    return Err(PatternError::DuplicateKey {
-                        key,
-                        first,
-                        second: index,
-                    });
+                    return Err(PatternError::DuplicateKey { key, first, second: index });
                 }
                 Ok(key.into())
             }
@@ -161,12 +146,7 @@ struct Ordered<'a, C: Combiner> {
 
 impl<'a, C: Combiner> Ordered<'a, C> {
     fn new(combiner: &'a C) -> Self {
-        Self {
-            combiner,
-            value: None,
-            next: 0,
-            early: BTreeMap::new(),
-        }
+        Self { combiner, value: None, next: 0, early: BTreeMap::new() }
     }
 
     fn put(&mut self, index: usize, output: C::Value) {

@@ -140,11 +140,7 @@ impl<A: BaseAgent> MapReduce<A, Collect<A::Output>> {
     /// # }
     /// ```
     pub fn collect(name: impl Into<String>, agent: A) -> Collected<A> {
-        MapReduce::new(
-            name,
-            agent.map(one as fn(A::Output) -> Vec<A::Output>),
-            Collect::default(),
-        )
+        MapReduce::new(name, agent.map(one as fn(A::Output) -> Vec<A::Output>), Collect::default())
     }
 }
 

@@ -56,19 +56,13 @@ pub struct Then<S, B: BaseAgent> {
 
 impl<A: BaseAgent> Stage<A> {
     pub(super) fn new(agent: A) -> Self {
-        Self {
-            agent: Arc::new(agent),
-            call: plain::<A>,
-        }
+        Self { agent: Arc::new(agent), call: plain::<A> }
     }
 }
 
 impl<S, B: BaseAgent> Then<S, B> {
     pub(super) fn new(before: S, last: B) -> Self {
-        Self {
-            before,
-            last: Stage::new(last),
-        }
+        Self { before, last: Stage::new(last) }
     }
 }
 
@@ -139,27 +133,19 @@ where
     B::Output: Serialize + DeserializeOwned,
 {
     fn into_durable(self) -> Self {
-        Self {
-            before: self.before.into_durable(),
-            last: self.last.into_durable(),
-        }
+        Self { before: self.before.into_durable(), last: self.last.into_durable() }
     }
 }
 
 impl<A: BaseAgent> fmt::Debug for Stage<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stage")
-            .field("agent", &self.agent.name())
-            .finish_non_exhaustive()
+        f.debug_struct("Stage").field("agent", &self.agent.name()).finish_non_exhaustive()
     }
 }
 
 impl<S: fmt::Debug, B: BaseAgent> fmt::Debug for Then<S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Then")
-            .field("before", &self.before)
-            .field("last", &self.last)
-            .finish()
+        f.debug_struct("Then").field("before", &self.before).field("last", &self.last).finish()
     }
 }
 

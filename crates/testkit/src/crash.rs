@@ -1,0 +1,134 @@
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::future::{BoxFuture, FutureExt, pending, ready};
+use maniple_core::{Journal, JournalError, MemoryJournal, Record};
+use tokio::sync::watch;
+
+/// When and how a process dies, seen from its journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// At once, before the record is taken.
+    Before,
+    /// At once, with the record durable and its append never answered.
+    Unacknowledged,
+    /// A little later: the record and all after it are taken and lost, and what does not wait for
+    /// them goes on until nothing moves any more.
+    Lost,
+}
+
+impl Moment {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Before, Self::Unacknowledged, Self::Lost];
+}
+
+/// Chooses the record at which a process dies: it is asked for each record of this process, with its
+/// place from 0.
+#[derive(Clone)]
+pub struct Crash(Arc<dyn Fn(usize, &Record) -> Option<Moment> + Send + Sync>);
+
+impl Crash {
+    /// Never.
+    pub fn never() -> Self {
+        Self::when(|_, _| None)
+    }
+
+    /// At the record of this place, counted from 0 in this process.
+    pub fn at(place: usize, moment: Moment) -> Self {
+        Self::when(move |at, _| (at == place).then_some(moment))
+    }
+
+    /// At the first record for which this answers.
+    pub fn when(choose: impl Fn(usize, &Record) -> Option<Moment> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(choose))
+    }
+}
+
+impl fmt::Debug for Crash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Crash")
+    }
+}
+
+/// The journal of one process: what is durable outlives it.
+#[derive(Debug, Clone)]
+pub(crate) struct CrashJournal {
+    durable: MemoryJournal,
+    crash: Crash,
+    state: Arc<Mutex<State>>,
+    phase: watch::Sender<Phase>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    taken: usize,
+}
+
+/// How dead the process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Alive,
+    /// Nothing becomes durable any more.
+    Losing,
+    Dead,
+}
+
+impl CrashJournal {
+    pub(crate) fn new(durable: MemoryJournal, crash: Crash) -> Self {
+        let (phase, state) = (watch::Sender::new(Phase::Alive), Arc::default());
+        Self { durable, crash, state, phase }
+    }
+
+    pub(crate) fn durable(&self) -> &MemoryJournal {
+        &self.durable
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        *self.phase.borrow() == Phase::Dead
+    }
+
+    pub(crate) fn kill(&self) {
+        self.phase.send_replace(Phase::Dead);
+    }
+
+    /// Waits until the process is in this phase, or a later one.
+    pub(crate) async fn reaches(&self, phase: Phase) {
+        let mut phases = self.phase.subscribe();
+        let reached = |now: &Phase| *now == phase || *now == Phase::Dead;
+        // The sender is a part of `self`, so the channel stays open.
+        let _ = phases.wait_for(reached).await;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Journal for CrashJournal {
+    fn append(&self, record: Record) -> BoxFuture<'static, Result<(), JournalError>> {
+        let mut state = self.state();
+        if *self.phase.borrow() != Phase::Alive {
+            return pending().boxed();
+        }
+        let place = state.taken;
+        state.taken += 1;
+        match (self.crash.0)(place, &record) {
+            None => {
+                drop(self.durable.append(record));
+                ready(Ok(())).boxed()
+            }
+            Some(moment) => {
+                if moment == Moment::Unacknowledged {
+                    drop(self.durable.append(record));
+                }
+                let phase = if moment == Moment::Lost { Phase::Losing } else { Phase::Dead };
+                self.phase.send_replace(phase);
+                pending().boxed()
+            }
+        }
+    }
+
+    fn load(&self) -> BoxFuture<'_, Result<Vec<Record>, JournalError>> {
+        self.durable.load()
+    }
+}
