@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 use maniple_core::{
-    AgentError, BaseAgent, Fact, MemoryJournal, Record, Run, RunBuilder, RunId, RunStats,
+    AgentError, BaseAgent, Fact, Journal, MemoryJournal, Record, Run, RunBuilder, RunId, RunStats,
 };
 
 use crate::crash::{Crash, CrashJournal, Phase};
@@ -21,6 +21,8 @@ pub struct Machine {
     booted: Arc<AtomicU64>,
     durable: MemoryJournal,
     world: World,
+    #[cfg(feature = "broken")]
+    broken: Option<maniple_core::Rule>,
 }
 
 /// How a process ended.
@@ -65,7 +67,31 @@ impl Machine {
             booted: Arc::default(),
             durable: MemoryJournal::new(),
             world: World::default(),
+            #[cfg(feature = "broken")]
+            broken: None,
         }
+    }
+
+    /// Lets every run on this machine break a rule.
+    #[cfg(feature = "broken")]
+    #[doc(hidden)]
+    pub fn breaking(mut self, rule: Option<maniple_core::Rule>) -> Self {
+        self.broken = rule;
+        self
+    }
+
+    /// A run on this machine that is yet to be opened, on what is durable.
+    pub fn run(&self) -> RunBuilder {
+        self.run_on(self.durable.clone())
+    }
+
+    fn run_on(&self, journal: impl Journal) -> RunBuilder {
+        let run = Run::builder("simulated").with_id(RunId::new("simulated")).with_journal(journal);
+        #[cfg(feature = "broken")]
+        if let Some(rule) = self.broken {
+            return run.breaking(rule);
+        }
+        run
     }
 
     /// What is outside of it.
@@ -76,11 +102,6 @@ impl Machine {
     /// All that is durable.
     pub fn records(&self) -> Vec<Record> {
         self.durable.records()
-    }
-
-    /// The durable journal itself, for a run that the test drives on its own.
-    pub fn journal(&self) -> MemoryJournal {
-        self.durable.clone()
     }
 
     /// Starts a process that opens the run and executes an agent, until it returns or dies.
@@ -106,9 +127,7 @@ impl Machine {
             journal.clone(),
             self.seed.wrapping_add(boot << 32),
         );
-        let builder = Run::builder("simulated")
-            .with_id(RunId::new("simulated"))
-            .with_journal(journal.clone());
+        let builder = self.run_on(journal.clone());
         let opening = pin!(configure(builder).open());
         let run = match select(opening, pin!(journal.reaches(Phase::Losing))).await {
             Either::Left((run, _)) => run.expect("the journal of a machine is readable"),

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::pending;
-use maniple_core::{AgentError, Fact, IdempotencyKey, Key, StepContext};
+use maniple_core::{AgentError, Fact, IdempotencyKey, Key, Payload, StepContext};
+use serde::Serialize;
 use tokio::sync::Notify;
 
 use crate::crash::CrashJournal;
@@ -31,6 +32,8 @@ struct Effects {
     /// How often the body behind a key had its effect.
     executions: BTreeMap<Key, usize>,
     keys: BTreeMap<Key, IdempotencyKey>,
+    /// What the service has answered, by what it was given.
+    answers: BTreeMap<IdempotencyKey, Payload>,
     violations: Vec<Violation>,
 }
 
@@ -45,11 +48,10 @@ impl World {
         self.lock().executions.clone()
     }
 
-    /// Whether the call with this idempotency key reached the service.
-    pub fn happened(&self, idempotency_key: IdempotencyKey) -> bool {
-        let effects = self.lock();
-        let reached = |key| effects.executions.contains_key(key);
-        effects.keys.iter().any(|(key, known)| *known == idempotency_key && reached(key))
+    /// What the service has answered to this idempotency key, if the call reached it: what a
+    /// reconciler would ask it for.
+    pub fn answer(&self, idempotency_key: IdempotencyKey) -> Option<Payload> {
+        self.lock().answers.get(&idempotency_key).cloned()
     }
 
     /// What was noticed so far.
@@ -105,7 +107,7 @@ impl Process {
     ///
     /// # Errors
     /// Those of `effect`.
-    pub async fn perform<T>(
+    pub async fn perform<T: Serialize>(
         &self,
         step: &StepContext,
         effect: impl FnOnce() -> Result<T, AgentError>,
@@ -116,6 +118,9 @@ impl Process {
         }
         self.note(step);
         let result = effect();
+        if let Some(answer) = result.as_ref().ok().and_then(|value| Payload::encode(value).ok()) {
+            self.world.lock().answers.insert(step.idempotency_key(), answer);
+        }
         self.jitter().await;
         if self.journal.is_dead() {
             return pending().await;

@@ -246,6 +246,9 @@ impl<T: Send + 'static> Scope<T> {
                     }
                 }
                 Either::Left(Some(Err(error))) => {
+                    if error.is_panic() && self.env.run.breaks(Rule::PanicsAreContained) {
+                        std::panic::resume_unwind(error.into_panic());
+                    }
                     if let Some(running) = self.running.remove(&error.id()) {
                         return Some(running.lost(self.phase, error));
                     }

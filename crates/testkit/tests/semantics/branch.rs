@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use maniple_core::{BaseAgent, Class, Effect, agent_fn};
 use maniple_orchestration::{MapReduce, Pipeline};
-use maniple_testkit::{Machine, Process};
+use maniple_testkit::Process;
 
 use crate::common::*;
 
@@ -18,8 +18,8 @@ fn flow(process: Process) -> impl BaseAgent<Input = u64, Output = u64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn live() {
-    let machine = Machine::new(1);
+pub(crate) async fn live() {
+    let machine = new_machine(1);
     assert_eq!(boot(&machine, flow, 1).await.unwrap(), 4);
     for stage in [STAGE, "/flow/last"] {
         assert_eq!(count(&machine, stage, Kind::Entered), 1);
@@ -29,9 +29,9 @@ async fn live() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_before_intent() {
+pub(crate) async fn crash_before_intent() {
     for at in [before(STAGE, Kind::Entered), losing(STAGE, Kind::Entered)] {
-        let machine = Machine::new(2);
+        let machine = new_machine(2);
         crash(&machine, at, flow, 1).await;
         assert_eq!(count(&machine, STAGE, Kind::Entered), 0);
         assert_eq!(boot(&machine, flow, 1).await.unwrap(), 4);
@@ -40,12 +40,12 @@ async fn crash_before_intent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_after_intent() {
+pub(crate) async fn crash_after_intent() {
     // Entered and nothing else; and with one of its steps finished.
     for (at, first) in
         [(after(STAGE, Kind::Entered), 0), (after("/flow/two/first", Kind::Receipt), 1)]
     {
-        let machine = Machine::new(3);
+        let machine = new_machine(3);
         crash(&machine, at, flow, 1).await;
         assert_eq!(machine.world().executions("/flow/two/first"), first);
         assert_eq!(boot(&machine, flow, 1).await.unwrap(), 4);
@@ -56,7 +56,7 @@ async fn crash_after_intent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_after_receipt() {
+pub(crate) async fn crash_after_receipt() {
     // What a branch does outside of steps happens again only where the branch has no receipt.
     for (at, entered) in
         [(after("/flow/loose", Kind::Receipt), 1), (before("/flow/loose", Kind::Receipt), 2)]
@@ -70,7 +70,7 @@ async fn crash_after_receipt() {
             });
             Pipeline::new("flow", loose).durable()
         };
-        let machine = Machine::new(4);
+        let machine = new_machine(4);
         crash(&machine, at, build, 1).await;
         assert_eq!(boot(&machine, build, 1).await.unwrap(), 2);
         assert_eq!(bodies.load(Ordering::Relaxed), entered);
@@ -79,9 +79,9 @@ async fn crash_after_receipt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn resume() {
+pub(crate) async fn resume() {
     let done = |n: u64, _cx| async move { Ok::<u64, maniple_core::AgentError>(n + 1) };
-    let machine = Machine::new(5);
+    let machine = new_machine(5);
     let recorded =
         |_: Process| Pipeline::new("flow", agent_fn("a", done)).then(agent_fn("b", done)).durable();
     crash(&machine, after("/flow/a", Kind::Receipt), recorded, 1).await;
@@ -109,9 +109,9 @@ async fn resume() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn inside_a_parallel_branch() {
+pub(crate) async fn inside_a_parallel_branch() {
     for seed in 0..SEEDS {
-        let machine = Machine::new(seed);
+        let machine = new_machine(seed);
         let inputs = vec![1, 2, 3, 4, 5];
         let build = |p: Process| in_parallel(p, Effect::Idempotent);
         crash(&machine, after("/map[2]", Kind::Receipt), build, inputs.clone()).await;

@@ -42,24 +42,24 @@ async fn left(machine: &Machine, limit: u64) -> Result<u64, AgentError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn live() {
+pub(crate) async fn live() {
     assert_eq!(
-        left(&Machine::new(1), 100).await.unwrap(),
+        left(&new_machine(1), 100).await.unwrap(),
         89,
         "what was used, not what was reserved"
     );
-    let machine = Machine::new(1);
+    let machine = new_machine(1);
     assert_eq!(class(&left(&machine, 45).await), Some(Class::BudgetExhausted));
     assert_eq!(machine.world().executions("/spend/again"), 0);
     // More than was reserved is counted too.
-    let machine = Machine::new(1);
+    let machine = new_machine(1);
     let used = machine.boot(Crash::never(), tokens(100), spend, 55).await.result();
     assert_eq!(used.unwrap(), 44);
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_before_intent() {
-    let machine = Machine::new(2);
+pub(crate) async fn crash_before_intent() {
+    let machine = new_machine(2);
     let died = machine.boot(before(CALL, Kind::Intent), tokens(100), spend, 10).await;
     assert!(died.is_crash());
     assert_eq!(left(&machine, 100).await.unwrap(), 89);
@@ -67,15 +67,15 @@ async fn crash_before_intent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_after_intent() {
+pub(crate) async fn crash_after_intent() {
     // The call may have happened: its whole reservation is spent, and it reserves again.
-    let machine = Machine::new(3);
+    let machine = new_machine(3);
     let died = machine.boot(before(CALL, Kind::Receipt), tokens(100), spend, 10).await;
     assert!(died.is_crash());
     assert_eq!(left(&machine, 100).await.unwrap(), 49);
     check(&machine);
     // Where that leaves too little, nothing runs.
-    let machine = Machine::new(3);
+    let machine = new_machine(3);
     let died = machine.boot(before(CALL, Kind::Receipt), tokens(79), spend, 10).await;
     assert!(died.is_crash());
     assert_eq!(class(&left(&machine, 79).await), Some(Class::BudgetExhausted));
@@ -83,8 +83,8 @@ async fn crash_after_intent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_after_receipt() {
-    let machine = Machine::new(4);
+pub(crate) async fn crash_after_receipt() {
+    let machine = new_machine(4);
     let died = machine.boot(after(CALL, Kind::Receipt), tokens(100), spend, 10).await;
     assert!(died.is_crash());
     assert_eq!(left(&machine, 100).await.unwrap(), 89);
@@ -92,7 +92,7 @@ async fn crash_after_receipt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn resume() {
+pub(crate) async fn resume() {
     // What an earlier process has used is held before the code that used it is come by, so that
     // nobody else spends it again; and a child's share of it is the child's.
     let build = |process: Process| {
@@ -107,7 +107,7 @@ async fn resume() {
             }
         })
     };
-    let machine = Machine::new(5);
+    let machine = new_machine(5);
     let died = machine.boot(after("/spend/late/call", Kind::Receipt), tokens(100), build, ()).await;
     assert!(died.is_crash());
     let resumed = machine.boot(Crash::never(), tokens(100), build, ()).await.result();
@@ -116,7 +116,7 @@ async fn resume() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn inside_a_parallel_branch() {
+pub(crate) async fn inside_a_parallel_branch() {
     for seed in 0..SEEDS {
         let build = |process: Process| {
             let child = agent_fn("child", move |n: u64, cx| {
@@ -129,18 +129,18 @@ async fn inside_a_parallel_branch() {
             MapReduce::collect("map", child).with_concurrency(2).durable()
         };
         // Two grants of 100 fit; what they do not use goes back to the third.
-        let machine = Machine::new(seed);
+        let machine = new_machine(seed);
         let done = machine.boot(Crash::never(), tokens(240), build, vec![10, 20, 30]).await;
         assert_eq!(done.result().unwrap(), [10, 20, 30]);
         // Crashed anywhere, never more than the whole is used.
-        let machine = Machine::new(seed);
+        let machine = new_machine(seed);
         let at = after("/map[1]/own/call", Kind::Receipt);
         assert!(machine.boot(at, tokens(300), build, vec![10, 20, 30]).await.is_crash());
         let resumed = machine.boot(Crash::never(), tokens(300), build, vec![10, 20, 30]).await;
         assert_eq!(resumed.result().unwrap(), [10, 20, 30]);
         check(&machine);
         // One that does not fit is refused, and nothing of it runs.
-        let machine = Machine::new(seed);
+        let machine = new_machine(seed);
         let refused = machine.boot(Crash::never(), tokens(99), build, vec![10, 20, 30]).await;
         assert_eq!(class(&refused.result()), Some(Class::BudgetExhausted));
         assert!(machine.world().effects().is_empty());

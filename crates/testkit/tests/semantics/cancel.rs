@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use maniple_core::{BaseAgent, Class, Effect, Fact, agent_fn};
 use maniple_orchestration::MapReduce;
-use maniple_testkit::{Crash, Machine, Process};
+use maniple_testkit::{Crash, Process};
 use tokio::time::Instant;
 
 use crate::common::*;
@@ -51,15 +51,15 @@ const QUICK: Second = Second::Takes(Duration::from_secs(1));
 const ENDLESS: Second = Second::Takes(Duration::from_secs(3600));
 
 #[tokio::test(start_paused = true)]
-async fn live() {
+pub(crate) async fn live() {
     // A step in flight has the grace to end; no step begins after it.
-    let machine = Machine::new(1);
+    let machine = new_machine(1);
     let cancelled = boot(&machine, |p| three(p, QUICK), 1).await;
     assert_eq!(class(&cancelled), Some(Class::Cancelled));
     assert_eq!(count(&machine, "/three/b", Kind::Receipt), 1);
     assert_eq!(machine.world().executions("/three/c"), 0);
     // One that does not end is aborted, in the time of one grace.
-    let machine = Machine::new(1);
+    let machine = new_machine(1);
     let began = Instant::now();
     let cancelled = boot(&machine, |p| three(p, ENDLESS), 1).await;
     assert_eq!(class(&cancelled), Some(Class::Cancelled));
@@ -68,9 +68,9 @@ async fn live() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_before_intent() {
+pub(crate) async fn crash_before_intent() {
     // Cancelled, then killed before the next intent: being cancelled is no outcome.
-    let machine = Machine::new(2);
+    let machine = new_machine(2);
     crash(&machine, before("/three/b", Kind::Receipt), |p| three(p, QUICK), 1).await;
     assert!(machine.records().iter().all(|r| !matches!(r.fact, Fact::Finished { .. })));
     assert_eq!(machine.world().executions("/three/c"), 0);
@@ -78,9 +78,9 @@ async fn crash_before_intent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_after_intent() {
+pub(crate) async fn crash_after_intent() {
     // Aborted between intent and receipt: in doubt, as after a crash.
-    let machine = Machine::new(3);
+    let machine = new_machine(3);
     assert_eq!(class(&boot(&machine, |p| three(p, ENDLESS), 1).await), Some(Class::Cancelled));
     assert_eq!(count(&machine, "/three/b", Kind::Intent), 1);
     assert_eq!(count(&machine, "/three/b", Kind::Receipt), 0);
@@ -91,8 +91,8 @@ async fn crash_after_intent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_after_receipt() {
-    let machine = Machine::new(4);
+pub(crate) async fn crash_after_receipt() {
+    let machine = new_machine(4);
     crash(&machine, after("/three/b", Kind::Receipt), |p| three(p, QUICK), 1).await;
     assert_eq!(boot(&machine, |p| three(p, QUICK), 1).await.unwrap(), 4);
     assert_eq!(machine.world().executions("/three/b"), 1);
@@ -100,8 +100,8 @@ async fn crash_after_receipt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn resume() {
-    let machine = Machine::new(5);
+pub(crate) async fn resume() {
+    let machine = new_machine(5);
     let cancelled = boot(&machine, |p| three(p, Second::Before), 1).await;
     assert_eq!(class(&cancelled), Some(Class::Cancelled));
     // A cancelled run still answers what it has: the replay does not ask whether it may go on.
@@ -119,7 +119,7 @@ async fn resume() {
     assert_eq!(boot(&machine, build, 1).await.unwrap(), 3);
     check(&machine);
 
-    let machine = Machine::new(5);
+    let machine = new_machine(5);
     assert!(boot(&machine, |p| three(p, Second::Before), 1).await.is_err());
     assert_eq!(
         boot(&machine, |p| three(p, Second::Before), 1).await.unwrap(),
@@ -130,9 +130,9 @@ async fn resume() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn inside_a_parallel_branch() {
+pub(crate) async fn inside_a_parallel_branch() {
     for seed in 0..SEEDS {
-        let machine = Machine::new(seed);
+        let machine = new_machine(seed);
         let build = |p: Process| {
             let inner = MapReduce::collect("inner", three(p, QUICK)).with_concurrency(3).durable();
             MapReduce::collect("outer", inner).with_concurrency(2).durable()

@@ -1,8 +1,10 @@
 //! What the rows share.
 
+use std::cell::Cell;
+
 use maniple_core::{
-    AgentError, BaseAgent, Class, Effect, Fact, Record, RecordedError, RunContext, StepOptions,
-    agent_fn,
+    AgentError, BaseAgent, Class, Effect, Fact, Record, RecordedError, Rule, RunContext,
+    StepOptions, agent_fn,
 };
 use maniple_orchestration::MapReduce;
 use maniple_testkit::{Crash, Ended, Machine, Moment, Process, Random};
@@ -16,6 +18,20 @@ pub(crate) const EFFECTS: [Effect; 4] =
 /// The effects whose step writes an intent even where it reserves nothing.
 pub(crate) const JOURNALED: [Effect; 3] =
     [Effect::Idempotent, Effect::Reversible, Effect::Irreversible];
+
+thread_local! {
+    static BROKEN: Cell<Option<Rule>> = const { Cell::new(None) };
+}
+
+/// From here on, this thread's machines break a rule.
+pub(crate) fn break_rule(rule: Rule) {
+    BROKEN.set(Some(rule));
+}
+
+/// A machine that keeps every rule, or breaks the one that its thread was told to.
+pub(crate) fn new_machine(seed: u64) -> Machine {
+    Machine::new(seed).breaking(BROKEN.get())
+}
 
 /// Runs a step whose effect the world sees, and which makes `n + 1` of `n`.
 pub(crate) async fn add_one(

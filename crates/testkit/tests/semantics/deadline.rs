@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use maniple_core::{AgentError, BaseAgent, Class, Effect, RunBuilder, agent_fn};
 use maniple_orchestration::MapReduce;
-use maniple_testkit::{Crash, Machine, Process};
+use maniple_testkit::{Crash, Process};
 
 use crate::common::*;
 
@@ -41,15 +41,15 @@ fn within(seconds: u64) -> impl FnOnce(RunBuilder) -> RunBuilder {
 }
 
 #[tokio::test(start_paused = true)]
-async fn live() {
+pub(crate) async fn live() {
     // The step in flight has its grace; none begins after it.
-    let machine = Machine::new(1);
+    let machine = new_machine(1);
     let late = machine.boot(Crash::never(), within(58), slow, 1).await.result();
     assert_eq!(class(&late), Some(Class::DeadlineExceeded));
     assert_eq!(count(&machine, "/slow/first", Kind::Receipt), 1);
     assert_eq!(machine.world().executions("/slow/second"), 0);
     // Beyond the grace it is aborted.
-    let machine = Machine::new(1);
+    let machine = new_machine(1);
     let late = machine.boot(Crash::never(), within(30), slow, 1).await.result();
     assert_eq!(class(&late), Some(Class::DeadlineExceeded));
     assert_eq!(count(&machine, "/slow/first", Kind::Receipt), 0);
@@ -57,9 +57,9 @@ async fn live() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_before_intent() {
+pub(crate) async fn crash_before_intent() {
     // What was worked before the crash is gone from the deadline of the next process.
-    let machine = Machine::new(2);
+    let machine = new_machine(2);
     let died = machine.boot(before("/slow/second", Kind::Intent), within(90), slow, 1).await;
     assert!(died.is_crash());
     let late = machine.boot(Crash::never(), within(90), slow, 1).await.result();
@@ -68,9 +68,9 @@ async fn crash_before_intent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_after_intent() {
+pub(crate) async fn crash_after_intent() {
     // The time for which the host was down does not count; nor does a day of it.
-    let machine = Machine::new(3);
+    let machine = new_machine(3);
     let died = machine.boot(after("/slow/second", Kind::Intent), within(90), slow, 1).await;
     assert!(died.is_crash());
     tokio::time::sleep(Duration::from_secs(86_400)).await;
@@ -80,9 +80,9 @@ async fn crash_after_intent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_after_receipt() {
+pub(crate) async fn crash_after_receipt() {
     // A replay does not ask the deadline: both steps are answered after it has passed.
-    let machine = Machine::new(4);
+    let machine = new_machine(4);
     let died = machine.boot(after("/slow/second", Kind::Receipt), within(150), slow, 1).await;
     assert!(died.is_crash());
     let resumed = machine.boot(Crash::never(), within(1), slow, 1).await.result();
@@ -91,9 +91,9 @@ async fn crash_after_receipt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn resume() {
+pub(crate) async fn resume() {
     // The run's own deadline is no outcome: with more time, the run goes on.
-    let machine = Machine::new(5);
+    let machine = new_machine(5);
     let late = machine.boot(Crash::never(), within(58), slow, 1).await.result();
     assert_eq!(class(&late), Some(Class::DeadlineExceeded));
     let resumed = machine.boot(Crash::never(), within(180), slow, 1).await.result();
@@ -103,7 +103,7 @@ async fn resume() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn inside_a_parallel_branch() {
+pub(crate) async fn inside_a_parallel_branch() {
     for seed in 0..SEEDS {
         // Three children with deadlines of their own; the run's is later than all but one.
         let build = |process: Process| {
@@ -120,7 +120,7 @@ async fn inside_a_parallel_branch() {
             });
             MapReduce::collect("map", child).with_concurrency(3).durable()
         };
-        let machine = Machine::new(seed);
+        let machine = new_machine(seed);
         let late = machine.boot(Crash::never(), within(150), build, vec![4, 5, 9]).await.result();
         let left: Vec<_> = late.unwrap().into_iter().map(|(_, left)| left).collect();
         assert_eq!(
@@ -128,7 +128,7 @@ async fn inside_a_parallel_branch() {
             [Some(120), Some(150), Some(150)],
             "the earlier of one's own and the run's"
         );
-        let machine = Machine::new(seed);
+        let machine = new_machine(seed);
         let late = machine.boot(Crash::never(), within(150), build, vec![4, 5, 1]).await.result();
         assert_eq!(class(&late), Some(Class::DeadlineExceeded));
         assert_eq!(machine.world().executions("/map[2]/inner/more"), 0);

@@ -44,7 +44,7 @@ fn shaky(
 
 /// Runs it, and then the same agent without the panic.
 async fn twice(effect: Effect, at: Where) -> (Machine, AgentError, Result<u64, AgentError>) {
-    let machine = Machine::new(1);
+    let machine = new_machine(1);
     let first = boot(&machine, |p| shaky(p, effect, at), 1).await.unwrap_err();
     let second = boot(&machine, |p| calm(p, effect), 1).await;
     (machine, first, second)
@@ -59,7 +59,7 @@ fn calm(process: Process, effect: Effect) -> impl BaseAgent<Input = u64, Output 
 }
 
 #[tokio::test(start_paused = true)]
-async fn live() {
+pub(crate) async fn live() {
     for (at, text) in [
         (Where::BeforeSteps, "before any step"),
         (Where::InBody, "in the body of a step"),
@@ -73,7 +73,7 @@ async fn live() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_before_intent() {
+pub(crate) async fn crash_before_intent() {
     let (machine, _, second) = twice(Effect::Irreversible, Where::BeforeSteps).await;
     assert_eq!(second.unwrap(), 2);
     assert_eq!(machine.world().executions(STEP), 1);
@@ -81,7 +81,7 @@ async fn crash_before_intent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_after_intent() {
+pub(crate) async fn crash_after_intent() {
     // A panic in a body is as a crash there: nobody knows how far it came.
     let (machine, _, second) = twice(Effect::Irreversible, Where::InBody).await;
     assert_eq!(class(&second), Some(Class::Parked));
@@ -94,7 +94,7 @@ async fn crash_after_intent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_after_receipt() {
+pub(crate) async fn crash_after_receipt() {
     let (machine, _, second) = twice(Effect::Irreversible, Where::AfterSteps).await;
     assert_eq!(second.unwrap(), 2);
     assert_eq!(machine.world().executions(STEP), 1);
@@ -102,11 +102,11 @@ async fn crash_after_receipt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn resume() {
+pub(crate) async fn resume() {
     // A branch that panicked has no receipt: it is entered again.
     let map = |p: Process, at| MapReduce::collect("map", shaky(p, Effect::Pure, at)).durable();
     let mended = |p: Process| MapReduce::collect("map", calm(p, Effect::Pure)).durable();
-    let machine = Machine::new(2);
+    let machine = new_machine(2);
     let panicked = boot(&machine, |p| map(p, Where::AfterSteps), vec![1]).await;
     assert_eq!(class(&panicked), Some(Class::Panicked));
     assert_eq!(count(&machine, "/map[0]", Kind::Entered), 1);
@@ -117,10 +117,10 @@ async fn resume() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn inside_a_parallel_branch() {
+pub(crate) async fn inside_a_parallel_branch() {
     for seed in 0..SEEDS {
         for at in [Where::BeforeSteps, Where::InBody, Where::AfterSteps] {
-            let machine = Machine::new(seed);
+            let machine = new_machine(seed);
             let place = usize::try_from(pick(seed, 4)).unwrap();
             let mut inputs = vec![0; 4];
             inputs[place] = 1;

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use maniple_core::{AgentError, BaseAgent, Class, Effect, RecordedError, agent_fn};
 use maniple_orchestration::MapReduce;
-use maniple_testkit::{Machine, Process};
+use maniple_testkit::Process;
 
 use crate::common::*;
 
@@ -38,25 +38,25 @@ fn trying(process: Process) -> impl BaseAgent<Input = u64, Output = u64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn live() {
+pub(crate) async fn live() {
     for (failures, executions) in [(0, 1), (1, 2), (2, 3)] {
-        let machine = Machine::new(1);
+        let machine = new_machine(1);
         assert_eq!(boot(&machine, trying, failures).await.unwrap(), failures + 1);
         assert_eq!(machine.world().executions(FLAKY), executions);
         assert_eq!(machine.world().executions(SOLID), 1, "what an attempt completed replays");
         check(&machine);
     }
-    let machine = Machine::new(1);
+    let machine = new_machine(1);
     assert_eq!(class(&boot(&machine, trying, 9).await), Some(Class::Transient));
     assert_eq!(machine.world().executions(FLAKY), 3, "attempts are at most three");
     check(&machine);
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_before_intent() {
+pub(crate) async fn crash_before_intent() {
     // Before the failed attempt is written down it does not count; the step's failure is known, so
     // the irreversible step is not in doubt.
-    let machine = Machine::new(2);
+    let machine = new_machine(2);
     crash(&machine, before("/try:attempt", Kind::Decided), trying, 1).await;
     assert_eq!(boot(&machine, trying, 1).await.unwrap(), 2);
     assert_eq!(machine.world().executions(FLAKY), 2);
@@ -64,7 +64,7 @@ async fn crash_before_intent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_after_intent() {
+pub(crate) async fn crash_after_intent() {
     // In the second attempt: the first one counts, and the step of the second is in doubt.
     let second = maniple_testkit::Crash::when({
         let seen = std::sync::atomic::AtomicUsize::new(0);
@@ -74,7 +74,7 @@ async fn crash_after_intent() {
             second.then_some(maniple_testkit::Moment::Unacknowledged)
         }
     });
-    let machine = Machine::new(3);
+    let machine = new_machine(3);
     crash(&machine, second, trying, 2).await;
     assert_eq!(class(&boot(&machine, trying, 2).await), Some(Class::Parked));
     assert_eq!(machine.world().executions(FLAKY), 1);
@@ -82,9 +82,9 @@ async fn crash_after_intent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_after_receipt() {
+pub(crate) async fn crash_after_receipt() {
     // Each written failure counts, in whichever process it was: no crash adds an attempt.
-    let machine = Machine::new(4);
+    let machine = new_machine(4);
     crash(&machine, after("/try:attempt", Kind::Decided), trying, 9).await;
     crash(&machine, after("/try:attempt#2", Kind::Decided), trying, 9).await;
     assert_eq!(class(&boot(&machine, trying, 9).await), Some(Class::Transient));
@@ -94,9 +94,9 @@ async fn crash_after_receipt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn resume() {
+pub(crate) async fn resume() {
     // Used up attempts stay used up, with the same text.
-    let machine = Machine::new(5);
+    let machine = new_machine(5);
     let first = recorded(boot(&machine, trying, 9).await);
     let expected = RecordedError { class: Class::Transient, text: "failure 3".into() };
     assert_eq!(first, Err(expected));
@@ -106,10 +106,10 @@ async fn resume() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn inside_a_parallel_branch() {
+pub(crate) async fn inside_a_parallel_branch() {
     for seed in 0..SEEDS {
         let build = |p: Process| MapReduce::collect("map", trying(p)).with_concurrency(3).durable();
-        let machine = Machine::new(seed);
+        let machine = new_machine(seed);
         crash(&machine, after("/map[1]:attempt", Kind::Decided), build, vec![0, 1, 2]).await;
         let resumed = boot(&machine, build, vec![0, 1, 2]).await;
         if class(&resumed) != Some(Class::Parked) {
@@ -134,7 +134,7 @@ async fn inside_a_parallel_branch() {
                 }
             })
         };
-        let machine = Machine::new(seed);
+        let machine = new_machine(seed);
         assert_eq!(boot(&machine, nested, 7).await.unwrap(), 8);
         assert_eq!(machine.world().executions("/outer/try/flaky"), 8);
         check(&machine);

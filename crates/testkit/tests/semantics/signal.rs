@@ -24,14 +24,14 @@ fn ask(process: Process) -> impl BaseAgent<Input = u64, Output = u64> {
 
 /// Delivers to the run that a machine has left behind.
 async fn deliver(machine: &Machine, key: &str, value: u64) -> Delivery {
-    let run = Run::builder("simulated").with_journal(machine.journal()).open().await.unwrap();
+    let run = machine.run().open().await.unwrap();
     run.deliver(&Key::new(key), &value).await.unwrap()
 }
 
 #[tokio::test(start_paused = true)]
-async fn live() {
+pub(crate) async fn live() {
     // With a journal the run suspends, and names what it waits for.
-    let machine = Machine::new(1);
+    let machine = new_machine(1);
     let error = boot(&machine, ask, 1).await.unwrap_err();
     assert!(
         matches!(&error, AgentError::Suspended { signals } if **signals == [Key::new(APPROVAL)])
@@ -54,9 +54,9 @@ async fn live() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_before_intent() {
+pub(crate) async fn crash_before_intent() {
     for at in [before(APPROVAL, Kind::Awaited), losing(APPROVAL, Kind::Awaited)] {
-        let machine = Machine::new(2);
+        let machine = new_machine(2);
         crash(&machine, at, ask, 1).await;
         assert_eq!(class(&boot(&machine, ask, 1).await), Some(Class::Suspended));
         assert_eq!(count(&machine, APPROVAL, Kind::Awaited), 1);
@@ -65,10 +65,10 @@ async fn crash_before_intent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_after_intent() {
-    let machine = Machine::new(3);
+pub(crate) async fn crash_after_intent() {
+    let machine = new_machine(3);
     crash(&machine, after(APPROVAL, Kind::Awaited), ask, 1).await;
-    let run = Run::builder("simulated").with_journal(machine.journal()).open().await.unwrap();
+    let run = machine.run().open().await.unwrap();
     assert_eq!(run.awaited_signals(), [Key::new(APPROVAL)], "an operator can list it");
     drop(run);
     assert_eq!(class(&boot(&machine, ask, 1).await), Some(Class::Suspended));
@@ -79,8 +79,8 @@ async fn crash_after_intent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_after_receipt() {
-    let machine = Machine::new(4);
+pub(crate) async fn crash_after_receipt() {
+    let machine = new_machine(4);
     assert_eq!(class(&boot(&machine, ask, 1).await), Some(Class::Suspended));
     deliver(&machine, APPROVAL, 10).await;
     // The delivery is durable: whoever comes next has it, and it cannot be replaced.
@@ -92,9 +92,9 @@ async fn crash_after_receipt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn resume() {
+pub(crate) async fn resume() {
     // Delivered before anybody asked.
-    let machine = Machine::new(5);
+    let machine = new_machine(5);
     assert_eq!(deliver(&machine, APPROVAL, 10).await, Delivery::Accepted);
     assert_eq!(boot(&machine, ask, 1).await.unwrap(), 12);
 
@@ -108,7 +108,7 @@ async fn resume() {
             }
         })
     };
-    let machine = Machine::new(6);
+    let machine = new_machine(6);
     assert_eq!(class(&boot(&machine, stubborn, 1).await), Some(Class::Suspended));
     assert_eq!(machine.world().executions("/ask/after"), 0);
 }
@@ -135,9 +135,9 @@ fn asking(process: Process) -> impl BaseAgent<Input = Vec<u64>, Output = Vec<u64
 }
 
 #[tokio::test(start_paused = true)]
-async fn inside_a_parallel_branch() {
+pub(crate) async fn inside_a_parallel_branch() {
     for seed in 0..SEEDS {
-        let machine = Machine::new(seed);
+        let machine = new_machine(seed);
         let inputs = vec![1, 2, 3, 4];
         let error = boot(&machine, asking, inputs.clone()).await.unwrap_err();
         let keys = ["/map[0]!approval", "/map[2]!approval"].map(Key::new);
@@ -157,7 +157,7 @@ async fn inside_a_parallel_branch() {
         check(&machine);
 
         // A failure outranks waiting, and withdraws the signals.
-        let machine = Machine::new(seed);
+        let machine = new_machine(seed);
         let inputs = vec![1, 100, 3];
         for _ in 0..2 {
             let failed = boot(&machine, asking, inputs.clone()).await;

@@ -1,16 +1,16 @@
 //! Row *step*.
 
 use maniple_core::{AgentError, Class, Effect, Payload, Reconciled, reconciler_fn};
-use maniple_testkit::{Crash, Ended, Machine};
+use maniple_testkit::{Crash, Ended};
 
 use crate::common::*;
 
 const FIRST: &str = "/two/first";
 
 #[tokio::test(start_paused = true)]
-async fn live() {
+pub(crate) async fn live() {
     for effect in EFFECTS {
-        let machine = Machine::new(1);
+        let machine = new_machine(1);
         assert_eq!(boot(&machine, |p| two_steps(p, effect), 1).await.unwrap(), 3);
         let intents = usize::from(effect != Effect::Pure);
         assert_eq!(count(&machine, FIRST, Kind::Intent), intents);
@@ -21,10 +21,10 @@ async fn live() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_before_intent() {
+pub(crate) async fn crash_before_intent() {
     for (effect, seed) in JOURNALED.into_iter().zip(0..) {
         for at in [before(FIRST, Kind::Intent), losing(FIRST, Kind::Intent)] {
-            let machine = Machine::new(seed);
+            let machine = new_machine(seed);
             crash(&machine, at, |p| two_steps(p, effect), 1).await;
             assert_eq!(machine.world().executions(FIRST), 0, "no effect before its intent");
             assert_eq!(boot(&machine, |p| two_steps(p, effect), 1).await.unwrap(), 3);
@@ -35,11 +35,11 @@ async fn crash_before_intent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_after_intent() {
+pub(crate) async fn crash_after_intent() {
     for effect in JOURNALED {
         // At once, and when the effect has happened.
         for (at, happened) in [(after(FIRST, Kind::Intent), 0), (before(FIRST, Kind::Receipt), 1)] {
-            let machine = Machine::new(2);
+            let machine = new_machine(2);
             crash(&machine, at, |p| two_steps(p, effect), 1).await;
             assert_eq!(machine.world().executions(FIRST), happened);
             let resumed = boot(&machine, |p| two_steps(p, effect), 1).await;
@@ -63,9 +63,9 @@ async fn crash_after_intent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_after_receipt() {
+pub(crate) async fn crash_after_receipt() {
     for effect in EFFECTS {
-        let machine = Machine::new(3);
+        let machine = new_machine(3);
         crash(&machine, after(FIRST, Kind::Receipt), |p| two_steps(p, effect), 1).await;
         let ended = machine.boot(Crash::never(), |run| run, |p| two_steps(p, effect), 1).await;
         let Ended::Returned(result, stats) = ended else { panic!("it was not to die again") };
@@ -77,10 +77,10 @@ async fn crash_after_receipt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn resume() {
+pub(crate) async fn resume() {
     // The digest is compared, whatever was recorded.
     for at in [after(FIRST, Kind::Intent), after(FIRST, Kind::Receipt)] {
-        let machine = Machine::new(4);
+        let machine = new_machine(4);
         crash(&machine, at, |p| two_steps(p, Effect::Idempotent), 1).await;
         let diverged = boot(&machine, |p| two_steps(p, Effect::Idempotent), 99).await;
         assert_eq!(class(&diverged), Some(Class::Diverged));
@@ -94,7 +94,7 @@ async fn resume() {
         (Reconciled::Park("ask".into()), Err(Class::Parked)),
     ];
     for (answer, expected) in answers {
-        let machine = Machine::new(5);
+        let machine = new_machine(5);
         let build = |p| two_steps(p, Effect::Irreversible);
         crash(&machine, after(FIRST, Kind::Intent), build, 1).await;
         for _ in 0..2 {
@@ -110,11 +110,11 @@ async fn resume() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn inside_a_parallel_branch() {
+pub(crate) async fn inside_a_parallel_branch() {
     for seed in 0..SEEDS {
         for effect in EFFECTS {
             let inputs = vec![10, 20, 30, 40];
-            let machine = Machine::new(seed);
+            let machine = new_machine(seed);
             let at = after("/map[1]/first", Kind::Receipt);
             crash(&machine, at, |p| in_parallel(p, effect), inputs.clone()).await;
             let resumed = boot(&machine, |p| in_parallel(p, effect), inputs).await;

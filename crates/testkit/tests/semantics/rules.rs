@@ -1,0 +1,64 @@
+//! Each rule has a broken variant, and each broken variant is caught by one of the tests: a check
+//! that cannot fail is no check.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use maniple_core::Rule;
+
+use crate::common::break_rule;
+use crate::{branch, budget, cancel, deadline, nested, panic, place, retry, signal, step};
+
+macro_rules! tests {
+    ($($module:ident: $($test:ident),*;)*) => {
+        [$($((concat!(stringify!($module), "::", stringify!($test)), $module::$test as fn()),)*)*]
+    };
+}
+
+/// Every test of this simulation, by name.
+fn all() -> Vec<(&'static str, fn())> {
+    let mut all = Vec::from(tests! {
+        place: a_step_inside_a_step_is_refused, names_cannot_meet, keyed_children_keep_their_names,
+            digests_do_not_depend_on_the_order_of_a_map, decisions_are_made_once,
+            versions_are_pinned, scopes_wait_for_what_dropped_scopes_left,
+            quiesce_waits_for_dropped_runs, inner_scopes_settle_before_outer_ones_abort,
+            what_a_settled_scope_leaves_open_is_closed;
+    });
+    macro_rules! rows {
+        ($($row:ident),*) => {$(
+            all.extend(tests! {
+                $row: live, crash_before_intent, crash_after_intent, crash_after_receipt, resume,
+                    inside_a_parallel_branch;
+            });
+        )*};
+    }
+    rows!(step, branch, signal, cancel, deadline, budget, panic, retry);
+    // The slowest, for what only many interleavings show.
+    all.extend(tests! { nested: generated_programs; });
+    all
+}
+
+/// Whether a test fails, or never ends, where a rule is broken.
+fn catches(test: fn(), rule: Rule) -> bool {
+    let (done, waiting) = mpsc::channel();
+    std::thread::spawn(move || {
+        break_rule(rule);
+        test();
+        let _ = done.send(());
+    });
+    // A test takes milliseconds; one that hangs is left to itself, and has caught it too.
+    waiting.recv_timeout(Duration::from_secs(20)).is_err()
+}
+
+#[test]
+fn every_broken_rule_is_caught() {
+    let tests = all();
+    let mut unnoticed = Vec::new();
+    for rule in Rule::ALL {
+        match tests.iter().find(|(_, test)| catches(*test, rule)) {
+            Some((name, _)) => println!("{rule:?}: caught by {name}"),
+            None => unnoticed.push(rule),
+        }
+    }
+    assert!(unnoticed.is_empty(), "broken and unnoticed: {unnoticed:?}");
+}
