@@ -25,7 +25,9 @@ impl Moment {
 /// Chooses the record at which a process dies: it is asked for each record of this process, with its
 /// place from 0.
 #[derive(Clone)]
-pub struct Crash(Arc<dyn Fn(usize, &Record) -> Option<Moment> + Send + Sync>);
+pub struct Crash(Arc<Choose>);
+
+type Choose = dyn Fn(usize, &Record) -> Option<Moment> + Send + Sync;
 
 impl Crash {
     /// Never.

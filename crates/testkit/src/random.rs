@@ -1,4 +1,4 @@
-/// A small seeded generator (SplitMix64, Steele et al. 2014): the same seed gives the same numbers
+/// A small seeded generator (`SplitMix64`, Steele et al. 2014): the same seed gives the same numbers
 /// everywhere. It is for tests, not for secrets.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
@@ -10,7 +10,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -18,8 +18,13 @@ impl Random {
         z ^ (z >> 31)
     }
 
+    /// A place in a list of this length; 0 where it is empty.
+    pub fn index(&mut self, len: usize) -> usize {
+        usize::try_from(self.below(len as u64)).unwrap_or(0)
+    }
+
     /// A number below `bound`; 0 where that is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        self.next().checked_rem(bound).unwrap_or(0)
+        self.number().checked_rem(bound).unwrap_or(0)
     }
 }

@@ -9,7 +9,7 @@ impl RunContext {
         if let Some(stopped) = env.run.stopped() {
             return Err(AgentError::Journal { key: self.path(), source: stopped });
         }
-        if !env.live.upgrade().is_some_and(|live| !live.is_fenced()) {
+        if env.live.upgrade().is_none_or(|live| live.is_fenced()) {
             return Err(AgentError::Cancelled { key: self.path() });
         }
         self.latched().map_or(Ok(()), Err)

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 /// One part of a path.
@@ -28,7 +28,8 @@ impl Name {
         for c in text.chars() {
             if reserved(c) {
                 // Every reserved character is below U+00FF, so two digits are enough.
-                escaped.push_str(&format!("%{:02X}", u32::from(c)));
+                write!(escaped, "%{:02X}", u32::from(c))
+                    .expect("writing to a string does not fail");
             } else {
                 escaped.push(c);
             }

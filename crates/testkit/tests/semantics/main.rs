@@ -3,6 +3,8 @@
 //! One module is one row; its six tests are the columns. `rules` holds the rules' broken variants,
 //! `nested` generated programs of patterns in patterns.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 mod branch;
 mod budget;
 mod cancel;
@@ -15,3 +17,4 @@ mod retry;
 mod rules;
 mod signal;
 mod step;
+mod stopped;

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use maniple_core::{AgentError, BaseAgent, Class, Effect, Scope, agent_fn};
+use futures::future::{BoxFuture, FutureExt};
+use maniple_core::{AgentError, Class, Effect, RunContext, Scope, agent_fn};
 use maniple_orchestration::MapReduce;
 use maniple_testkit::{Crash, Moment, Process};
+use tokio::sync::Notify;
 
 use crate::common::*;
 
@@ -130,33 +132,6 @@ pub(crate) async fn versions_are_pinned() {
     assert_eq!(class(&boot(&ahead, new(1), 1).await), Some(Class::Diverged));
 }
 
-/// A scope, opened in a scope, whose task needs a moment to be gone after it was aborted.
-fn nested_scope(process: Process, drop_it: bool) -> impl BaseAgent<Input = (), Output = bool> {
-    agent_fn("outer", move |(): (), cx| {
-        let process = process.clone();
-        async move {
-            let mut inner = Scope::open(&cx)?;
-            let gone = Arc::new(AtomicBool::new(false));
-            let child = inner.child("inner");
-            inner.spawn(child, {
-                let (gone, alive) = (gone.clone(), process.alive());
-                move |_| async move {
-                    let _gone = SetOnDrop(gone, alive);
-                    std::future::pending::<Result<(), AgentError>>().await
-                }
-            });
-            // The task has started, so that there is something to drop.
-            tokio::task::yield_now().await;
-            if drop_it {
-                drop(inner);
-            } else {
-                inner.close().await;
-            }
-            Ok(gone.load(Ordering::Relaxed))
-        }
-    })
-}
-
 struct SetOnDrop(Arc<AtomicBool>, #[expect(dead_code, reason = "held")] Arc<()>);
 
 impl Drop for SetOnDrop {
@@ -165,33 +140,52 @@ impl Drop for SetOnDrop {
     }
 }
 
+/// Scopes in scopes, so many that taking them down takes the runtime several turns.
+fn nest(
+    cx: RunContext,
+    depth: u32,
+    started: Arc<Notify>,
+    gone: Arc<AtomicBool>,
+) -> BoxFuture<'static, Result<(), AgentError>> {
+    async move {
+        let _gone = (depth == 0).then(|| SetOnDrop(gone.clone(), Arc::default()));
+        let mut scope = Scope::open(&cx)?;
+        if depth > 0 {
+            let child = scope.child("below");
+            scope.spawn(child, move |cx| nest(cx, depth - 1, started, gone));
+        } else {
+            started.notify_one();
+        }
+        std::future::pending().await
+    }
+    .boxed()
+}
+
 #[tokio::test(start_paused = true)]
 pub(crate) async fn scopes_wait_for_what_dropped_scopes_left() {
     let machine = new_machine(1);
-    assert!(boot(&machine, |p| nested_scope(p, false), ()).await.unwrap(), "closed, it is gone");
-
-    // Dropped, the task is still there; the scope around it must not end before it.
     let run = machine.run().open().await.unwrap();
-    let root = run.context();
     let gone = Arc::new(AtomicBool::new(false));
-    let mut outer = Scope::open(&root).unwrap();
+    let mut outer = Scope::open(&run.context()).unwrap();
     let child = outer.child("outer");
     outer.spawn(child, {
         let gone = gone.clone();
         move |cx| async move {
+            let started = Arc::new(Notify::new());
             let mut inner = Scope::open(&cx)?;
             let child = inner.child("inner");
-            inner.spawn(child, move |_| async move {
-                let _gone = SetOnDrop(gone, Arc::default());
-                std::future::pending::<Result<(), AgentError>>().await
+            inner.spawn(child, {
+                let started = started.clone();
+                move |cx| nest(cx, 200, started, gone)
             });
-            tokio::task::yield_now().await;
+            started.notified().await;
+            // Dropped with all its tasks alive, and the one around it ends at once.
             Ok(())
         }
     });
     assert!(outer.next().await.unwrap().result.is_ok());
     outer.close().await;
-    assert!(gone.load(Ordering::Relaxed), "a grandchild was alive when its scope had ended");
+    assert!(gone.load(Ordering::Relaxed), "a descendant was alive when its scope had ended");
 }
 
 #[tokio::test(start_paused = true)]
@@ -273,7 +267,7 @@ pub(crate) async fn what_a_settled_scope_leaves_open_is_closed() {
         let open = |key: &str| {
             let of = |r: &&maniple_core::Record| r.key.as_str() == key;
             let records = machine.records();
-            let last = records.iter().filter(of).next_back().map(|r| r.fact.clone());
+            let last = records.iter().rfind(of).map(|r| r.fact.clone());
             !matches!(last, Some(maniple_core::Fact::Abandoned))
         };
         assert_eq!(open("/map[1]/stuck"), expected == Class::Parked);
