@@ -260,6 +260,11 @@ impl History {
         }
     }
 
+    pub(crate) fn is_done(&self, key: &Key) -> bool {
+        let done = |body: &Body| matches!(body, Body::Work(Work { state: State::Done(_), .. }));
+        self.entries.get(key).is_some_and(|entry| done(&entry.body))
+    }
+
     /// The keys of all signals that are waited for, in order.
     pub(crate) fn awaited(&self) -> Vec<Key> {
         let awaited = |entry: &Entry| matches!(entry.body, Body::Mark(Mark::Awaited));

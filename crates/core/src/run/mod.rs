@@ -152,6 +152,11 @@ impl Run {
         self.env.run.clock.resume();
     }
 
+    /// Whether the journal holds the receipt of this step or branch.
+    pub fn is_done(&self, key: &Key) -> bool {
+        self.env.run.history().is_done(key)
+    }
+
     /// The signals that branches wait for, in order of their keys.
     pub fn awaited_signals(&self) -> Vec<Key> {
         self.env.run.history().awaited()

@@ -1,0 +1,101 @@
+use maniple_core::{Class, Classify};
+
+use crate::recall::RecallError;
+use crate::segment::{PairId, SegmentId};
+
+/// Why a context could not be reduced.
+///
+/// But for a failing [`RecallStore`](crate::RecallStore), the same call fails again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ContextError {
+    /// A budget of nothing cannot hold anything.
+    #[error("cannot reduce to a budget of 0 tokens: give at least 1")]
+    ZeroBudget,
+    /// Two reducers answer to one name, so that no report could tell them apart.
+    #[error("two reducers are named {name:?}: give each a name of its own")]
+    DuplicateReducer {
+        /// The shared name.
+        name: String,
+    },
+    /// What must be kept is more than the budget.
+    #[error(
+        "the pinned part has {pinned} tokens, {excess} more than the budget of {budget}: \
+         pin less or raise the budget"
+    )]
+    PinnedExceedsBudget {
+        /// The tokens of all segments that must be kept: pinned, paired with a pinned one, or a
+        /// pending call.
+        pinned: usize,
+        /// The budget in tokens.
+        budget: usize,
+        /// By how many tokens the one exceeds the other.
+        excess: usize,
+    },
+    /// Every reducer has run, and more could only be dropped by one that is not there.
+    #[error(
+        "{tokens} tokens are left after every reducer, {excess} more than the budget of {budget}: \
+         add the Selection reducer, which always meets a budget"
+    )]
+    BudgetNotMet {
+        /// The tokens left.
+        tokens: usize,
+        /// The budget in tokens.
+        budget: usize,
+        /// By how many tokens the one exceeds the other.
+        excess: usize,
+    },
+    /// Two segments have one id.
+    #[error("segments {first} and {second}, counted from 0, are both named {id:?}")]
+    DuplicateId {
+        /// The shared id.
+        id: SegmentId,
+        /// Where the first one stands.
+        first: usize,
+        /// Where the second one stands.
+        second: usize,
+    },
+    /// A tool result belongs to no call, or stands before it.
+    #[error("no call stands before the tool result {id:?}: keep a call and its result together")]
+    ResultWithoutCall {
+        /// The result.
+        id: SegmentId,
+        /// The pair that it names, if it names one.
+        pair: Option<PairId>,
+    },
+    /// Two calls share a pair, so that their results cannot be told apart.
+    #[error("the tool calls {first:?} and {second:?} share the pair {pair:?}: give each its own")]
+    PairReused {
+        /// The shared pair.
+        pair: PairId,
+        /// The first call.
+        first: SegmentId,
+        /// The second call.
+        second: SegmentId,
+    },
+    /// A reducer tried to drop what must be kept. It is a defect of the reducer.
+    #[error("the reducer {reducer:?} tried to drop {id:?}, which must be kept")]
+    KeptDropped {
+        /// The reducer's name.
+        reducer: String,
+        /// The first segment of what it tried to drop.
+        id: SegmentId,
+    },
+    /// A dropped text could not be kept for recall, so nothing was dropped.
+    #[error("cannot drop {id:?}: its text could not be kept")]
+    Recall {
+        /// The segment.
+        id: SegmentId,
+        /// What the store said.
+        source: RecallError,
+    },
+}
+
+impl Classify for ContextError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Recall { source, .. } => source.class(),
+            _ => Class::Permanent,
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! How much a text has to do with a question, in exact integer arithmetic.
+//!
+//! A [`Query`] says what is asked, [`TermCounts`] how often a text says it, [`CorpusStats`] how
+//! common that is, and [`Bm25`] makes a [`Score`] of the three. The statistics are a monoid, so
+//! that the parts of a large corpus can be counted in parallel and merged in any order:
+//!
+//! ```
+//! use maniple_context::relevance::{Bm25, CorpusStats, Query};
+//!
+//! let query = Query::new("How are connections retried?");
+//! let texts = ["fn retry_connection() {}", "the weather is fine", "a connection is open"];
+//!
+//! let stats = texts
+//!     .iter()
+//!     .map(|text| CorpusStats::of(&query, &query.count(text)))
+//!     .fold(CorpusStats::identity(), CorpusStats::merge);
+//! let bm25 = Bm25::new(&query, &stats);
+//! let scores = texts.map(|text| bm25.score(&query.count(text)));
+//! assert!(scores[0] > scores[2] && scores[2] > scores[1]);
+//! ```
+
+mod bm25;
+mod corpus;
+mod counts;
+mod query;
+mod stop;
+mod words;
+
+pub use bm25::{Bm25, Score};
+pub use corpus::CorpusStats;
+pub use counts::{Scanner, TermCounts};
+pub use query::{Query, Term};

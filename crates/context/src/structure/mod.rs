@@ -1,0 +1,8 @@
+//! What a text shows of its structure by blank lines and indentation alone, in any language.
+
+mod blocks;
+mod line;
+mod outline;
+
+pub use blocks::{Block, Blocks, blocks};
+pub use outline::{OutlineLine, outline};

@@ -1,0 +1,13 @@
+//! The laws of [`maniple_context::ContextOptimizer`], over generated contexts.
+
+#![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+
+mod budget;
+mod contexts;
+mod counting;
+mod kept;
+mod misuse;
+mod reducers;
+mod report;
+mod sizes;
+mod structure;

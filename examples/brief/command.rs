@@ -1,0 +1,113 @@
+//! What the program is asked.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
+
+use clap::Parser;
+
+use crate::problem::Problem;
+
+/// Write an LLM-ready brief of a folder of code or documents for a question.
+///
+/// Every text file below the folder is read, except what .gitignore files name, hidden and binary
+/// files, and files over 1 MiB. The passages that have most to do with the question are chosen
+/// within the token budget and written with their paths and lines. No model is called.
+#[derive(Debug, Parser)]
+#[command(name = "brief", version, about, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 the brief was written, 1 it could not be, 2 the command is wrong."
+)]
+pub(crate) struct Command {
+    /// The folder to read
+    folder: PathBuf,
+    /// The question that the brief is for
+    #[arg(long, short)]
+    question: String,
+    /// The most tokens that the brief may have, counted with o200k_base
+    #[arg(long, short, default_value_t = 8000, value_name = "TOKENS")]
+    budget: usize,
+    /// Where the brief is written, instead of the standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Keep a session in this folder: the same command goes on where it was killed, and reads again
+    /// only what has changed. It holds excerpts of what was read
+    #[arg(long, short, value_name = "DIR")]
+    pub(crate) session: Option<PathBuf>,
+    /// How many files are read at the same time [default: one for each core]
+    #[arg(long, short)]
+    jobs: Option<NonZeroUsize>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+/// How the program speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Text,
+    Json,
+}
+
+/// A command that makes sense.
+#[derive(Debug, Clone)]
+pub(crate) struct Task {
+    /// The folder as it was given, for people.
+    pub(crate) folder: String,
+    /// The folder, absolute.
+    pub(crate) root: PathBuf,
+    pub(crate) question: String,
+    pub(crate) budget: usize,
+    pub(crate) jobs: NonZeroUsize,
+    /// What the program itself writes, which is no part of the folder.
+    pub(crate) own: Vec<PathBuf>,
+}
+
+impl Command {
+    pub(crate) fn from_arguments() -> Self {
+        Self::parse()
+    }
+
+    pub(crate) fn form(&self) -> Form {
+        if self.json { Form::Json } else { Form::Text }
+    }
+
+    /// Checks what can be known before anything is read.
+    pub(crate) fn check(&self) -> Result<Task, Problem> {
+        let folder = || self.folder.clone();
+        let root = self
+            .folder
+            .canonicalize()
+            .map_err(|source| Problem::Folder { folder: folder(), source })?;
+        if !root.is_dir() {
+            return Err(Problem::NotAFolder { folder: folder() });
+        }
+        if self.budget == 0 {
+            return Err(Problem::NoBudget);
+        }
+        if self.question.trim().is_empty() {
+            return Err(Problem::NoQuestion);
+        }
+        let own = [&self.out, &self.session].into_iter().flatten();
+        Ok(Task {
+            folder: self.folder.display().to_string(),
+            root,
+            question: self.question.trim().to_owned(),
+            budget: self.budget,
+            jobs: self.jobs.or_else(|| available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN),
+            own: own.map(|path| absolute(path)).collect(),
+        })
+    }
+}
+
+/// The absolute path of something that may not exist yet.
+fn absolute(path: &Path) -> PathBuf {
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    match (parent.canonicalize(), path.file_name()) {
+        (Ok(parent), Some(name)) => parent.join(name),
+        _ => path.to_owned(),
+    }
+}
