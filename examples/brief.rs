@@ -100,5 +100,5 @@ async fn open_session(
 /// A session that was finished before walks the folder anew; one that was not goes on with the list
 /// of files that it has.
 fn run_number(run: &Run) -> u64 {
-    (1..).find(|number| !run.is_done(&research::end_of(*number))).unwrap_or(1)
+    (1..u64::MAX).find(|number| !run.is_done(&research::end_of(*number))).unwrap_or(u64::MAX)
 }

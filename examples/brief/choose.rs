@@ -114,6 +114,9 @@ fn candidates(digested: &Digested, query: &Query, budget: usize) -> Vec<Segment>
         if rank < MOST_OUTLINES || scored.is_empty() {
             segments.extend(outline_of(reading));
         }
+        if scored.is_empty() {
+            segments.extend(reading.opening.iter().map(|opening| passage(reading, 0, opening)));
+        }
         let mut of_file: Vec<&Excerpt> = scored
             .iter()
             .filter(|(_, of, _)| *of == file)

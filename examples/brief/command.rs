@@ -1,5 +1,6 @@
 //! What the program is asked.
 
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
@@ -24,7 +25,7 @@ pub(crate) struct Command {
     /// The question that the brief is for
     #[arg(long, short)]
     question: String,
-    /// The most tokens that the brief may have, counted with o200k_base
+    /// The most tokens that the brief may have, counted with `o200k_base`
     #[arg(long, short, default_value_t = 8000, value_name = "TOKENS")]
     budget: usize,
     /// Where the brief is written, instead of the standard output
@@ -88,6 +89,9 @@ impl Command {
         if self.question.trim().is_empty() {
             return Err(Problem::NoQuestion);
         }
+        if let Some(out) = &self.out {
+            check_writable(out)?;
+        }
         let own = [&self.out, &self.session].into_iter().flatten();
         Ok(Task {
             folder: self.folder.display().to_string(),
@@ -100,13 +104,27 @@ impl Command {
     }
 }
 
-/// The absolute path of something that may not exist yet.
-fn absolute(path: &Path) -> PathBuf {
-    let parent = match path.parent() {
+/// Finds out before the work what would be found out after it.
+fn check_writable(out: &Path) -> Result<(), Problem> {
+    let problem = |source| Problem::Write { path: out.to_owned(), source };
+    if out.is_dir() {
+        return Err(problem(io::ErrorKind::IsADirectory.into()));
+    }
+    folder_of(out).metadata().map_err(problem)?;
+    Ok(())
+}
+
+/// The folder that a file lies in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
-    };
-    match (parent.canonicalize(), path.file_name()) {
+    }
+}
+
+/// The absolute path of something that may not exist yet.
+fn absolute(path: &Path) -> PathBuf {
+    match (folder_of(path).canonicalize(), path.file_name()) {
         (Ok(parent), Some(name)) => parent.join(name),
         _ => path.to_owned(),
     }

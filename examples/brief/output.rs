@@ -9,7 +9,7 @@ use maniple::core::RunStats;
 use serde_json::{Value, json};
 
 use crate::choose::Matched;
-use crate::command::{Command, Form};
+use crate::command::{Command, Form, folder_of};
 use crate::problem::Problem;
 use crate::research::{Written, summary};
 
@@ -47,14 +47,14 @@ pub(crate) fn finished(
             if out.is_none() {
                 print(text)?;
             }
-            tell(written, stats, out.as_deref());
+            tell(written, stats, command);
             Ok(())
         }
     }
 }
 
 /// For people, beside the brief and not in it.
-fn tell(written: &Written, stats: &RunStats, out: Option<&Path>) {
+fn tell(written: &Written, stats: &RunStats, command: &Command) {
     let Written { chosen, children, .. } = written;
     let before = written.tokens_before;
     eprintln!(
@@ -66,13 +66,16 @@ fn tell(written: &Written, stats: &RunStats, out: Option<&Path>) {
         chosen.passages,
         chosen.sources.len(),
     );
-    eprintln!(
-        "{} files read now, {} replayed from the session ({} steps and branches replayed, {} run)",
-        written.read,
-        stats.branches_replayed,
-        stats.branches_replayed + stats.steps_replayed,
-        stats.branches_run + stats.steps_run,
-    );
+    match command.session {
+        None => eprintln!("{} files read", written.read),
+        Some(_) => eprintln!(
+            "{} files read, {} replayed from the session ({} of its steps and branches replayed, {} run)",
+            written.read,
+            stats.branches_replayed,
+            stats.branches_replayed + stats.steps_replayed,
+            stats.branches_run + stats.steps_run,
+        ),
+    }
     eprintln!(
         "children: queued {}, ran {}, settled {}, in all; the map took {}",
         seconds(children.queued),
@@ -95,7 +98,7 @@ fn tell(written: &Written, stats: &RunStats, out: Option<&Path>) {
     if chosen.matched == Matched::Nothing {
         eprintln!("no file says any term of the question: the brief lists what there is");
     }
-    if let Some(out) = out {
+    if let Some(out) = &command.out {
         eprintln!("written to {}", out.display());
     }
 }
@@ -167,11 +170,7 @@ fn print(text: &str) -> Result<(), Problem> {
 /// Writes a file whole or not at all.
 fn write(path: &Path, text: &str) -> Result<(), Problem> {
     let problem = |source| Problem::Write { path: path.to_owned(), source };
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(problem)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder_of(path)).map_err(problem)?;
     file.write_all(text.as_bytes()).map_err(problem)?;
     file.as_file().sync_all().map_err(problem)?;
     file.persist(path).map_err(|error| problem(error.error))?;

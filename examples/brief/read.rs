@@ -2,12 +2,13 @@
 
 use std::cmp::Reverse;
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use maniple::context::relevance::{CorpusStats, Query};
-use maniple::context::{Encoding, Tiktoken, TokenCounter, blocks, outline};
+use maniple::context::{Block, Encoding, Tiktoken, TokenCounter, blocks, outline};
 use maniple::core::{AgentError, BaseAgent, agent_fn};
 use maniple::orchestration::Combiner;
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,8 @@ use crate::walk::{File, Skipped, skip};
 /// How much of one file can be chosen from, so that no file can crowd out the others.
 const MOST_EXCERPTS: usize = 6;
 const MOST_OUTLINE_LINES: usize = 40;
+/// Lines.
+const OPENING: NonZeroUsize = NonZeroUsize::new(5).unwrap();
 /// A file with a zero byte near its start is no text.
 const SNIFF: usize = 8 * 1024;
 
@@ -36,6 +39,8 @@ pub(crate) struct Reading {
     pub(crate) encoding: TextEncoding,
     pub(crate) outline: Vec<(usize, String)>,
     pub(crate) excerpts: Vec<Excerpt>,
+    /// How the file begins, where it says nothing of the question.
+    pub(crate) opening: Option<Excerpt>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +114,7 @@ fn digest(file: File, bytes: Vec<u8>, query: &Query, digested: &mut Digested) {
     excerpts.sort_by_key(|(worth, _)| *worth);
     excerpts.truncate(MOST_EXCERPTS);
     excerpts.sort_by_key(|(_, block)| block.lines.first());
+    let opening = excerpts.is_empty().then(|| opening(&text)).flatten();
     digested.files.push(Reading {
         path: file.path,
         tokens: Tiktoken::new(Encoding::O200kBase).count(&text),
@@ -118,15 +124,19 @@ fn digest(file: File, bytes: Vec<u8>, query: &Query, digested: &mut Digested) {
             .take(MOST_OUTLINE_LINES)
             .map(|line| (line.number, line.text.to_owned()))
             .collect(),
-        excerpts: excerpts
-            .into_iter()
-            .map(|(_, block)| Excerpt {
-                first: block.lines.first(),
-                last: block.lines.last(),
-                text: block.text.to_owned(),
-            })
-            .collect(),
+        excerpts: excerpts.into_iter().map(|(_, block)| Excerpt::of(block)).collect(),
+        opening,
     });
+}
+
+fn opening(text: &str) -> Option<Excerpt> {
+    blocks(text).with_max_lines(OPENING).next().map(Excerpt::of)
+}
+
+impl Excerpt {
+    fn of(block: Block<'_>) -> Self {
+        Self { first: block.lines.first(), last: block.lines.last(), text: block.text.to_owned() }
+    }
 }
 
 /// Puts the readings of many files together, in their order.

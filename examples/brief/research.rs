@@ -14,7 +14,7 @@ use crate::command::Task;
 use crate::problem::Problem;
 use crate::progress::Counter;
 use crate::read::{TextEncoding, Together, reader};
-use crate::walk::{Skipped, stat, walk};
+use crate::walk::{File, Skipped, stat, walk};
 
 /// Writes the brief. Its parts are steps and branches of one run: the walk, and each file.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ impl BaseAgent for Research {
         let map =
             MapReduce::new("files", reader(root, query.clone(), self.counter.read()), Together)
                 .with_concurrency(jobs.get())
-                .key_by(|file| file.key())
+                .key_by(File::key)
                 .durable();
         let mapped = map.run_reported(files, &cx.child("files")).await;
         let mut digested = mapped.result?;

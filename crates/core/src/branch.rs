@@ -11,7 +11,7 @@ use crate::context::RunContext;
 use crate::error::AgentError;
 use crate::event::EventKind;
 use crate::identity::Key;
-use crate::journal::{BranchState, Fact, Mark, Outcome, Payload};
+use crate::journal::{Fact, Mark, Outcome, Payload, Standing};
 use crate::run::count;
 use crate::step::{Claim, decode, encode, receipt};
 
@@ -41,24 +41,24 @@ impl RunContext {
         let run = &self.env().run;
         let digest = self.digest(key, &input)?;
         let _claim = Claim::new(self, key)?;
-        let (state, used) = run.history().enter_branch(key, &digest);
+        let (state, used) = run.history().enter(key, None, &digest);
         self.env().lease.replay(used);
         match state {
-            BranchState::Done(outcome) => {
+            Standing::Done(outcome) => {
                 count(&run.counters.branches_replayed, 1);
                 run.emit(|| key.clone(), || EventKind::Replayed);
                 return decode(key, outcome);
             }
-            BranchState::Abandoned => return Err(AgentError::Cancelled { key: key.clone() }),
-            BranchState::Diverged(found) => {
+            Standing::Abandoned => return Err(AgentError::Cancelled { key: key.clone() }),
+            Standing::Diverged(found) => {
                 return Err(AgentError::Diverged { key: key.clone(), found: found.into() });
             }
-            BranchState::New => {
+            Standing::Ready => {
                 self.check_new()?;
                 // Only its place before the receipt matters, so nobody waits for it.
                 drop(run.record(key, Fact::Entered { digest }));
             }
-            BranchState::Open => {}
+            Standing::Open(_) => {}
         }
         count(&run.counters.branches_run, 1);
         let result = match work(input).await {

@@ -85,6 +85,10 @@ impl Machine {
         self.run_on(self.durable.clone())
     }
 
+    #[cfg_attr(
+        not(feature = "broken"),
+        expect(clippy::unused_self, reason = "only a broken variant asks the machine")
+    )]
     fn run_on(&self, journal: impl Journal) -> RunBuilder {
         let run = Run::builder("simulated").with_id(RunId::new("simulated")).with_journal(journal);
         #[cfg(feature = "broken")]

@@ -122,6 +122,10 @@ impl RunContext {
         Self { node: Arc::new(Node::new(env, Some(self.clone()), segment)) }
     }
 
+    #[cfg_attr(
+        not(feature = "broken"),
+        expect(clippy::unused_self, reason = "only a broken variant asks the run")
+    )]
     pub(crate) fn name(&self, text: &str) -> Name {
         #[cfg(feature = "broken")]
         if self.env().run.breaks(Rule::NamesAreEscaped) {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-pub(crate) use history::{BranchState, History, Mark, StepState};
+pub(crate) use history::{History, Mark, Standing};
 pub use memory::MemoryJournal;
 pub use record::{Fact, Outcome, Payload, Record};
 

@@ -22,7 +22,7 @@ use crate::context::RunContext;
 use crate::error::{AgentError, Source};
 use crate::event::EventKind;
 use crate::identity::{Digest, Key, Sigil};
-use crate::journal::{Fact, Outcome, Payload, StepState};
+use crate::journal::{Fact, Outcome, Payload, Standing};
 use crate::run::count;
 use doubt::Resolved;
 
@@ -119,8 +119,8 @@ impl RunContext {
             self.check_new()?;
         }
         match self.look_up_step(key, options.effect, &digest) {
-            StepState::Ready => {}
-            StepState::InDoubt(effect) => {
+            Standing::Ready => {}
+            Standing::Open(effect) => {
                 count(&run.counters.in_doubt, 1);
                 run.emit(|| key.clone(), || EventKind::InDoubt { effect });
                 match self.resolve(key, effect, &digest, Fate::Awaited).await? {
@@ -128,13 +128,13 @@ impl RunContext {
                     Resolved::Receipt(outcome) => return decode(key, outcome),
                 }
             }
-            StepState::Done(outcome) => {
+            Standing::Done(outcome) => {
                 count(&run.counters.steps_replayed, 1);
                 run.emit(|| key.clone(), || EventKind::Replayed);
                 return decode(key, outcome);
             }
-            StepState::Abandoned => return Err(AgentError::Cancelled { key: key.clone() }),
-            StepState::Diverged(found) => {
+            Standing::Abandoned => return Err(AgentError::Cancelled { key: key.clone() }),
+            Standing::Diverged(found) => {
                 return Err(AgentError::Diverged { key: key.clone(), found: found.into() });
             }
         }
@@ -142,25 +142,32 @@ impl RunContext {
     }
 
     /// Comes by the step in the history, and counts what it has used there.
-    fn look_up_step(&self, key: &Key, effect: Effect, digest: &Digest) -> StepState {
+    fn look_up_step(&self, key: &Key, effect: Effect, digest: &Digest) -> Standing {
         let run = &self.env().run;
-        let compare = !run.breaks(Rule::DigestIsCompared);
-        let (state, used) = run.history().enter_step(key, effect, digest, compare);
+        #[cfg(feature = "broken")]
+        let recorded = run.history().digest_of(key).filter(|_| run.breaks(Rule::DigestIsCompared));
+        #[cfg(feature = "broken")]
+        let digest = recorded.as_ref().unwrap_or(digest);
+        let (standing, used) = run.history().enter(key, Some(effect), digest);
         #[cfg(feature = "broken")]
         {
-            let rule = match state {
-                StepState::InDoubt(_) => Rule::InDoubtIsSpent,
+            let rule = match standing {
+                Standing::Open(_) => Rule::InDoubtIsSpent,
                 _ => Rule::ReplayDebits,
             };
             if run.breaks(rule) {
                 self.env().lease.forget(used);
-                return state;
+                return standing;
             }
         }
         self.env().lease.replay(used);
-        state
+        standing
     }
 
+    #[cfg_attr(
+        not(feature = "broken"),
+        expect(clippy::unused_self, reason = "only a broken variant asks the run")
+    )]
     pub(crate) fn digest<I: Serialize>(&self, key: &Key, input: &I) -> Result<Digest, AgentError> {
         let codec = |source| AgentError::Codec { key: key.clone(), what: "input", source };
         #[cfg(feature = "broken")]

@@ -1,0 +1,83 @@
+use super::super::{Outcome, Payload};
+use crate::budget::Budget;
+use crate::identity::Digest;
+use crate::step::Effect;
+
+/// What is known about one key.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// The record that set this state, counted from 0.
+    pub(super) seq: u64,
+    /// Whether this process has come by here; what it has not reached yet is held in the leases.
+    pub(super) visited: bool,
+    pub(super) body: Body,
+}
+
+#[derive(Debug)]
+pub(super) enum Body {
+    Work(Work),
+    Mark(Mark),
+}
+
+#[derive(Debug)]
+pub(super) struct Work {
+    /// `None` is a branch.
+    pub(super) effect: Option<Effect>,
+    pub(super) digest: Digest,
+    /// Everything used under this key that is settled.
+    pub(super) spent: Budget,
+    pub(super) state: State,
+}
+
+#[derive(Debug)]
+pub(super) enum State {
+    Open { reserved: Budget },
+    Failed,
+    Done(Outcome),
+    Abandoned,
+}
+
+/// A decision or a signal.
+#[derive(Debug, Clone)]
+pub(crate) enum Mark {
+    Decided(Payload),
+    Awaited,
+    Delivered(Payload),
+    Withdrawn,
+}
+
+impl Entry {
+    pub(super) fn visit(&mut self) -> Budget {
+        if std::mem::replace(&mut self.visited, true) { Budget::ZERO } else { self.used() }
+    }
+
+    pub(super) fn used(&self) -> Budget {
+        match &self.body {
+            Body::Work(work) => work.spent.plus(work.reserved()),
+            Body::Mark(_) => Budget::ZERO,
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        matches!(
+            &self.body,
+            Body::Work(Work { state: State::Open { .. }, .. }) | Body::Mark(Mark::Awaited)
+        )
+    }
+}
+
+impl Work {
+    pub(super) fn reserved(&self) -> Budget {
+        match self.state {
+            State::Open { reserved } => reserved,
+            _ => Budget::ZERO,
+        }
+    }
+
+    /// Ends the work and says how many open entries that closed.
+    pub(super) fn end(&mut self, state: State, spent: Budget) -> usize {
+        self.spent = self.spent.plus(spent);
+        let before = std::mem::replace(&mut self.state, state);
+        usize::from(matches!(before, State::Open { .. }))
+    }
+}

@@ -1,0 +1,218 @@
+//! The program `brief` as a user meets it: killed, given bad input, run again.
+#![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+/// The program, built as this test was.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "-p", "examples", "--example", "brief"]);
+        assert!(build.status().unwrap().success(), "brief does not build");
+        let this = std::env::current_exe().unwrap();
+        let profile = this.parent().and_then(Path::parent).unwrap();
+        profile.join("examples").join(format!("brief{}", std::env::consts::EXE_SUFFIX))
+    })
+}
+
+fn brief(folder: &Path, more: &[&str]) -> Command {
+    let mut command = Command::new(program());
+    command.arg(folder).args(more).stdin(Stdio::null());
+    command
+}
+
+fn json(output: &Output) -> Value {
+    let said = || String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{}: {}", output.status, said());
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A folder with so many files that say something of retries.
+fn folder(files: usize) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for i in 0..files {
+        let text = format!("fn part_{i}() {{\n    // A retry waits {i} seconds.\n}}\n").repeat(40);
+        fs::write(folder.path().join(format!("part_{i:03}.rs")), text).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn a_killed_brief_goes_on_without_reading_a_finished_file_again() {
+    const FILES: u64 = 300;
+    let folder = folder(300);
+    let session = tempfile::tempdir().unwrap();
+    let arguments = ["--question", "how does a retry wait?", "--json", "--jobs", "2", "--session"];
+    let log = session.path().join("log.jsonl");
+    let finished = || {
+        let log = fs::read_to_string(&log).unwrap_or_default();
+        log.lines().filter(|line| line.contains("\"receipt\"") && line.contains("/files[")).count()
+    };
+
+    let mut kills = 0;
+    let mut before = 0;
+    for target in [1, 20, 60, 120, 200, 290] {
+        let mut running = brief(folder.path(), &arguments)
+            .arg(session.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        // Killed as soon as so many files are journaled, or a little later.
+        while finished() < target && running.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        if running.try_wait().unwrap().is_none() {
+            running.kill().unwrap();
+            kills += 1;
+        }
+        running.wait().unwrap();
+        let now = finished();
+        assert!(now >= before, "a finished file was lost");
+        before = now;
+    }
+    assert!(kills >= 3, "only {kills} of the processes were killed in time");
+
+    let known = finished() as u64;
+    let last = json(&brief(folder.path(), &arguments).arg(session.path()).output().unwrap());
+    assert_eq!(last["files"], FILES);
+    // The last line may have been torn by the kill, and is then read again; nothing else is.
+    let read = last["files_read"].as_u64().unwrap();
+    assert_eq!(last["branches_replayed"].as_u64().unwrap() + read, FILES);
+    assert!(read <= FILES - known + 1, "{known} files were journaled, and {read} read again");
+
+    // Nothing is read a second time, and the result is that of a run that was never killed.
+    let again = json(&brief(folder.path(), &arguments).arg(session.path()).output().unwrap());
+    assert_eq!((&again["files_read"], &again["branches_replayed"]), (&0.into(), &FILES.into()));
+    let fresh = tempfile::tempdir().unwrap();
+    let unkilled =
+        json(&brief(folder.path(), &arguments).arg(fresh.path().join("s")).output().unwrap());
+    assert_eq!(unkilled["brief"], again["brief"]);
+    assert_eq!(last["brief"], again["brief"]);
+}
+
+#[test]
+fn a_changed_file_is_new_work_and_no_divergence() {
+    let folder = folder(5);
+    let session = tempfile::tempdir().unwrap();
+    let run = || {
+        json(
+            &brief(folder.path(), &["--question", "retry", "--json", "--session"])
+                .arg(session.path())
+                .output()
+                .unwrap(),
+        )
+    };
+    assert_eq!(run()["files_read"], 5);
+    fs::write(folder.path().join("part_001.rs"), "// The retry gives up after a week.\n").unwrap();
+    fs::write(folder.path().join("new.rs"), "// Another retry.\n").unwrap();
+    fs::remove_file(folder.path().join("part_002.rs")).unwrap();
+    let changed = run();
+    assert_eq!((&changed["files"], &changed["files_read"]), (&5.into(), &2.into()));
+    assert!(changed["brief"].as_str().unwrap().contains("gives up after a week"));
+    assert_eq!(run()["files_read"], 0);
+}
+
+#[test]
+fn bad_input_is_told_with_its_exit_code() {
+    let folder = folder(1);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let path = |name: &str| elsewhere.path().join(name).to_string_lossy().into_owned();
+    fs::write(path("file"), "text").unwrap();
+    fs::create_dir(path("empty")).unwrap();
+    let here = folder.path().to_string_lossy().into_owned();
+    let (file, empty, missing) = (path("file"), path("empty"), path("missing"));
+    let out = path("missing/brief.md");
+
+    let session = path("session");
+    assert!(
+        brief(folder.path(), &["--question", "retry", "--session", &session])
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    let damaged = path("damaged");
+    assert!(
+        brief(folder.path(), &["--question", "retry", "--session", &damaged])
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    let log = Path::new(&damaged).join("log.jsonl");
+    let text = fs::read_to_string(&log).unwrap();
+    fs::write(&log, text.replacen("walk", "wall", 1)).unwrap();
+
+    let cases: [(&str, &[&str], i32, &str); 12] = [
+        (&missing, &["--question", "x"], 2, "cannot read the folder"),
+        (&file, &["--question", "x"], 2, "is a file"),
+        (&empty, &["--question", "x"], 1, "holds no files"),
+        (&here, &["--question", " "], 2, "the question is empty"),
+        (&here, &[], 2, "--question"),
+        (&here, &["--question", "x", "--budget", "0"], 2, "at least 1"),
+        (&here, &["--question", "x", "--budget", "20"], 2, "too small"),
+        (&here, &["--question", "x", "--jobs", "0"], 2, "--jobs"),
+        (&here, &["--question", "x", "--out", &out], 1, "cannot write"),
+        (&here, &["--question", "x", "--out", &empty], 1, "cannot write"),
+        (&here, &["--question", "another", "--session", &session], 2, "of another question"),
+        (&here, &["--question", "retry", "--session", &damaged], 1, "is damaged at line"),
+    ];
+    for (folder, arguments, code, says) in cases {
+        let output = brief(Path::new(folder), arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(said.contains(says), "{arguments:?}: {said}");
+        assert!(!said.contains("panicked"), "{said}");
+        assert!(output.stdout.is_empty(), "{arguments:?} printed a part of a brief");
+    }
+    assert!(!Path::new(&out).exists());
+    let left: Vec<_> = fs::read_dir(&empty).unwrap().collect();
+    assert!(left.is_empty(), "something half written was left: {left:?}");
+}
+
+#[test]
+fn what_is_not_read_is_said() {
+    let folder = folder(1);
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("latin.txt"), b"caf\xe9 retry\n").unwrap();
+    fs::write(path("binary.dat"), b"retry\0").unwrap();
+    fs::write(path("huge.txt"), "retry ".repeat(400_000)).unwrap();
+    fs::write(path("ignored.txt"), "retry").unwrap();
+    fs::write(path(".gitignore"), "ignored.txt").unwrap();
+    let said = json(&brief(folder.path(), &["--question", "retry", "--json"]).output().unwrap());
+    assert_eq!(said["files"], 2);
+    assert_eq!(said["files_repaired"], 1);
+    assert_eq!(said["skipped"]["binary"][0], "binary.dat");
+    assert_eq!(said["skipped"]["over 1 MiB"][0], "huge.txt");
+    assert!(said["brief"].as_str().unwrap().contains("## latin.txt:1-1"));
+    assert!(said["tokens_after"].as_u64().unwrap() <= 8000);
+
+    // Nothing matches: the brief shows what there is, and the program says so.
+    let output = brief(folder.path(), &["--question", "zebra"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no file says any term"));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("## part_000.rs"));
+}
+
+#[test]
+fn the_budget_holds_and_the_output_is_written_whole() {
+    let folder = folder(50);
+    let out = folder.path().join("brief.md");
+    for budget in [500, 1000, 5000] {
+        let said = json(
+            &brief(folder.path(), &["--question", "how long does a retry wait?", "--json"])
+                .args(["--budget", &budget.to_string(), "--out"])
+                .arg(&out)
+                .output()
+                .unwrap(),
+        );
+        assert!(said["tokens_after"].as_u64().unwrap() <= budget);
+        assert_eq!(said["files"], 50, "the brief itself is no part of the folder");
+        assert!(fs::read_to_string(&out).unwrap().starts_with("# Task"));
+    }
+}
