@@ -276,7 +276,8 @@ impl<T: Send + 'static> Scope<T> {
             self.stop();
         }
         while self.next().await.is_some() {}
-        let Self { live, mut ended, env, cx, phase, mut zombies, .. } = self;
+        let Self { live, mut ended, env, cx, phase, zombies, .. } = self;
+        let below = Arc::downgrade(&live);
         drop(live);
         if env.run.breaks(Rule::ScopesWaitForGrandchildren) {
             return zombies;
@@ -287,14 +288,17 @@ impl<T: Send + 'static> Scope<T> {
             _ => Instant::now().max(env.stop.set(Instant::now())) + GIVE_UP,
         };
         let late = pin!(tokio::time::sleep_until(bound));
-        if let Either::Right(_) = select(&mut ended, late).await
-            && zombies == 0
-        {
-            // How many tasks of scopes below there are is not known here.
-            zombies = 1;
-            report(&cx, zombies);
+        if let Either::Left(_) = select(&mut ended, late).await {
+            return zombies;
         }
-        zombies
+        if let Some(below) = below.upgrade() {
+            below.fence();
+        }
+        if zombies == 0 {
+            // How many tasks of scopes below there are is not known here.
+            report(&cx, 1);
+        }
+        zombies.max(1)
     }
 
     /// Goes on to the next phase: from open to stopping to aborted to given up.
