@@ -1,3 +1,4 @@
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -48,12 +49,23 @@ impl Key {
         &self.0
     }
 
+    /// The key that this one stands directly inside of; `None` for the root.
+    pub(crate) fn parent(&self) -> Option<&str> {
+        self.0.rfind(Self::INSIDE).map(|at| &self.0[..at])
+    }
+
     /// Whether `self` stands inside `outer`: a step of it, or anything in a child of it.
     pub fn is_inside(&self, outer: &Self) -> bool {
         self.0
             .strip_prefix(outer.as_str())
             .and_then(|rest| rest.chars().next())
             .is_some_and(|c| Self::INSIDE.contains(&c))
+    }
+}
+
+impl Borrow<str> for Key {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -1,4 +1,4 @@
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
@@ -159,6 +159,7 @@ impl RunBuilder {
             delivered: Notify::new(),
             history: Mutex::new(history),
             events: broadcast::Sender::new(self.event_buffer.max(1)),
+            listened: AtomicBool::new(false),
             sequence: AtomicU64::new(0),
             stopped: OnceLock::new(),
             #[cfg(feature = "broken")]

@@ -133,7 +133,7 @@ impl Run {
 
     /// The run's events from here on; see [`Events`].
     pub fn events(&self) -> Events {
-        Events(self.env.run.events.subscribe())
+        self.env.run.listen()
     }
 
     /// Asks everything to stop. Steps in flight have the run's grace to end; then they are aborted.

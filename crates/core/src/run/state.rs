@@ -1,5 +1,5 @@
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
 
@@ -9,7 +9,7 @@ use super::clock::WorkClock;
 use super::stats::Counters;
 use crate::broken::Rule;
 use crate::error::AgentError;
-use crate::event::{AgentEvent, EventKind};
+use crate::event::{AgentEvent, EventKind, Events};
 use crate::identity::{Digest, IdempotencyKey, Key, RunId};
 use crate::journal::{Fact, History, Journal, JournalError, Record};
 use crate::step::Reconciler;
@@ -27,6 +27,8 @@ pub(crate) struct RunState {
     pub(crate) delivered: Notify,
     pub(super) history: Mutex<History>,
     pub(super) events: broadcast::Sender<AgentEvent>,
+    /// Whether anybody has ever listened: asking the channel would take its lock for every event.
+    pub(super) listened: AtomicBool,
     pub(super) sequence: AtomicU64,
     pub(super) stopped: OnceLock<JournalError>,
     #[cfg(feature = "broken")]
@@ -76,8 +78,14 @@ impl RunState {
         IdempotencyKey::new(&self.id, key, input)
     }
 
+    pub(crate) fn listen(&self) -> Events {
+        let events = self.events.subscribe();
+        self.listened.store(true, Ordering::Relaxed);
+        Events(events)
+    }
+
     pub(crate) fn emit(&self, path: impl FnOnce() -> Key, kind: impl FnOnce() -> EventKind) {
-        let listened = self.events.receiver_count() > 0;
+        let listened = self.listened.load(Ordering::Relaxed);
         let traced = tracing::enabled!(target: "maniple", tracing::Level::DEBUG);
         if !listened && !traced {
             return;

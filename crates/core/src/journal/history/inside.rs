@@ -1,5 +1,3 @@
-use std::ops::Bound;
-
 use super::History;
 use super::entry::{Body, Entry, Mark, State, Work};
 use crate::budget::Budget;
@@ -39,7 +37,10 @@ impl History {
     /// The keys of all signals that are waited for, in order.
     pub(crate) fn awaited(&self) -> Vec<Key> {
         let awaited = |entry: &Entry| matches!(entry.body, Body::Mark(Mark::Awaited));
-        self.entries.iter().filter(|(_, e)| awaited(e)).map(|(key, _)| key.clone()).collect()
+        let all = self.entries.iter().filter(|(_, entry)| awaited(entry));
+        let mut keys: Vec<Key> = all.map(|(key, _)| key.clone()).collect();
+        keys.sort();
+        keys
     }
 
     /// Whether an earlier process has recorded something inside `outer` that this one has not come
@@ -50,15 +51,10 @@ impl History {
 
     /// The failure that was journaled first among the branches directly inside `outer`.
     pub(crate) fn first_failure(&self, outer: &Key) -> Option<&RecordedError> {
-        if self.entries.is_empty() {
-            return None;
-        }
-        self.inside(outer)
-            .filter(|(key, _)| {
-                let rest = &key.as_str()[outer.as_str().len() + 1..];
-                !rest.contains(Key::INSIDE)
-            })
-            .filter_map(|(_, entry)| match &entry.body {
+        self.directly_inside(outer)
+            .iter()
+            .filter_map(|key| self.entries.get(key))
+            .filter_map(|entry| match &entry.body {
                 Body::Work(Work {
                     effect: None, state: State::Done(Outcome::Err(error)), ..
                 }) => Some((entry.seq, error)),
@@ -73,7 +69,8 @@ impl History {
         if self.open == 0 {
             return Vec::new();
         }
-        self.inside(outer)
+        let mut open: Vec<Open> = self
+            .inside(outer)
             .filter_map(|(key, entry)| match &entry.body {
                 Body::Work(Work { effect, digest, state: State::Open { .. }, .. }) => Some(Open {
                     key: key.clone(),
@@ -85,7 +82,9 @@ impl History {
                 }
                 _ => None,
             })
-            .collect()
+            .collect();
+        open.sort_by(|a, b| a.key.cmp(&b.key));
+        open
     }
 
     /// Everything used inside `outer`, reservations that are in doubt included.
@@ -100,19 +99,18 @@ impl History {
             .fold(Budget::ZERO, |sum, (_, entry)| sum.plus(entry.used()))
     }
 
-    /// Everything inside `outer`, in the order of the keys after each separator.
+    /// Everything inside `outer`, in no order.
     pub(super) fn inside(&self, outer: &Key) -> impl Iterator<Item = (&Key, &Entry)> {
-        // Keys that begin with `outer` stand right behind it: mostly there are none, and one look
-        // says so.
-        let behind = (Bound::Excluded(outer), Bound::Unbounded);
-        let next = self.entries.range::<Key, _>(behind).next();
-        let any = next.is_some_and(|(key, _)| key.as_str().starts_with(outer.as_str()));
-        let sigils: &[char] = if any { &Key::INSIDE } else { &[] };
-        sigils.iter().flat_map(move |sigil| {
-            let prefix = format!("{}{sigil}", outer.as_str());
-            self.entries
-                .range(Key::new(&prefix)..)
-                .take_while(move |(key, _)| key.as_str().starts_with(&prefix))
+        let mut below: Vec<&Key> = self.directly_inside(outer).iter().collect();
+        std::iter::from_fn(move || {
+            let key = below.pop()?;
+            below.extend(self.directly_inside(key));
+            Some(key)
         })
+        .filter_map(|key| self.entries.get_key_value(key))
+    }
+
+    fn directly_inside(&self, outer: &Key) -> &[Key] {
+        self.tree.get(outer).map_or(&[], Vec::as_slice)
     }
 }

@@ -2,7 +2,7 @@ mod entry;
 mod inside;
 mod standing;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ use entry::{Body, Entry, State, Work};
 pub(crate) use standing::Standing;
 
 /// What the records of a run amount to: a pure fold over them, kept up to date as new ones are
-/// accepted. It costs O(log n) a record; what lies inside a branch is dropped with its receipt.
+/// accepted. A record costs the same however many there are; what lies inside a branch is dropped
+/// with its receipt.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     started: Option<(RunId, Arc<str>)>,
@@ -23,7 +24,9 @@ pub(crate) struct History {
     worked: Duration,
     accepted: u64,
     open: usize,
-    entries: BTreeMap<Key, Entry>,
+    entries: HashMap<Key, Entry>,
+    /// What lies directly inside each key that anything lies inside of.
+    tree: HashMap<Key, Vec<Key>>,
     in_flight: HashSet<Key>,
 }
 
@@ -75,7 +78,7 @@ impl History {
             }
             Fact::Entered { digest } => self.begin(seq, key, None, *digest, Budget::ZERO),
             Fact::Receipt { digest, outcome, spent } => {
-                if !self.entries.contains_key(key) {
+                if self.work(key, seq).is_err() {
                     // Only a pure step that reserves nothing has no intent.
                     self.begin(seq, key, Some(Effect::Pure), *digest, Budget::ZERO);
                 }
@@ -107,14 +110,16 @@ impl History {
         Ok(())
     }
 
+    /// Forgets what lies inside a key: nobody will come by it again.
     fn prune(&mut self, outer: &Key) {
-        let inside: Vec<Key> = self.inside(outer).map(|(key, _)| key.clone()).collect();
-        for key in inside {
+        let mut below = self.tree.remove(outer).unwrap_or_default();
+        while let Some(key) = below.pop() {
             if let Some(entry) = self.entries.remove(&key)
                 && entry.is_open()
             {
                 self.open -= 1;
             }
+            below.extend(self.tree.remove(&key).unwrap_or_default());
         }
     }
 
@@ -128,18 +133,42 @@ impl History {
     ) {
         // An intent over an open one leaves the earlier reservation spent: its call may have happened.
         let spent = self.entries.get(key).map_or(Budget::ZERO, Entry::used);
-        let was_open = self.entries.get(key).is_some_and(Entry::is_open);
-        self.open += usize::from(!was_open);
         let state = State::Open { reserved };
-        let body = Body::Work(Work { effect, digest, spent, state });
-        self.entries.insert(key.clone(), Entry { seq, visited: true, body });
+        self.insert(seq, key, Body::Work(Work { effect, digest, spent, state }));
     }
 
     fn mark(&mut self, seq: u64, key: &Key, mark: Mark) {
-        let was_open = self.entries.get(key).is_some_and(Entry::is_open);
-        let entry = Entry { seq, visited: true, body: Body::Mark(mark) };
-        self.open = self.open + usize::from(entry.is_open()) - usize::from(was_open);
-        self.entries.insert(key.clone(), entry);
+        self.insert(seq, key, Body::Mark(mark));
+    }
+
+    fn insert(&mut self, seq: u64, key: &Key, body: Body) {
+        let entry = Entry { seq, visited: true, body };
+        let is_open = usize::from(entry.is_open());
+        let before = self.entries.insert(key.clone(), entry);
+        if before.is_none() {
+            self.plant(key);
+        }
+        let was_open = usize::from(before.is_some_and(|before| before.is_open()));
+        self.open = self.open + is_open - was_open;
+    }
+
+    /// Makes a key known to what it lies inside of, up to the root.
+    fn plant(&mut self, key: &Key) {
+        let mut key = key.clone();
+        while let Some(parent) = key.parent() {
+            let first = match self.tree.get_mut(parent) {
+                Some(inside) => {
+                    inside.push(key);
+                    return;
+                }
+                None => Key::new(parent),
+            };
+            self.tree.insert(first.clone(), vec![key]);
+            if self.entries.contains_key(&first) {
+                return;
+            }
+            key = first;
+        }
     }
 
     fn work(&mut self, key: &Key, seq: u64) -> Result<&mut Work, &'static str> {
