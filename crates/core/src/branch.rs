@@ -54,7 +54,7 @@ impl RunContext {
                 return Err(AgentError::Diverged { key: key.clone(), found: found.into() });
             }
             Standing::Ready => {
-                self.check_new()?;
+                self.check()?;
                 // Only its place before the receipt matters, so nobody waits for it.
                 drop(run.record(key, Fact::Entered { digest }));
             }

@@ -77,7 +77,7 @@ pub use identity::{Digest, IdempotencyKey, Key, Name, RunId};
 pub use journal::{Fact, Journal, JournalError, MemoryJournal, Outcome, Payload, Record};
 pub use permission::Permissions;
 pub use run::{Run, RunBuilder, RunStats};
-pub use scope::{Done, Scope, Timing};
+pub use scope::{Children, Done, Scope, Timing};
 pub use signal::Delivery;
 pub use step::{
     Effect, Fate, InDoubt, ParkAll, Reconciled, Reconciler, StepContext, StepOptions, reconciler_fn,

@@ -68,7 +68,7 @@ impl RunContext {
                 Some(Mark::Withdrawn) => return Err(AgentError::Cancelled { key: key.clone() }),
                 _ => {}
             }
-            self.check_new()?;
+            self.check()?;
             if !matches!(mark, Some(Mark::Awaited)) {
                 run.record(key, Fact::Awaited).await?;
                 run.emit(|| key.clone(), || EventKind::Suspended);
@@ -82,7 +82,7 @@ impl RunContext {
                 select(cancelled, late).await;
             };
             if let Either::Right(_) = select(woken, pin!(stopped)).await {
-                self.check_new()?;
+                self.check()?;
             }
         }
     }

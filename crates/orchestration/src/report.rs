@@ -19,7 +19,8 @@ pub struct PatternReport {
     pub cancelled: usize,
     /// Children that wait for a signal.
     pub suspended: usize,
-    /// How long children were ready and not running, summed over all.
+    /// How long inputs lay ready before their child began, summed over all: what a higher limit of
+    /// concurrency could save.
     pub queued: Duration,
     /// How long children ran, summed over all.
     pub ran: Duration,

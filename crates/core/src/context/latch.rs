@@ -15,8 +15,12 @@ impl RunContext {
         self.latched().map_or(Ok(()), Err)
     }
 
-    /// Whether something new may begin: this is what a replay does not ask.
-    pub(crate) fn check_new(&self) -> Result<(), AgentError> {
+    /// Whether something new may begin here. A step asks it before its effect, and a replay does not;
+    /// an agent that works for long outside of steps asks it itself.
+    ///
+    /// # Errors
+    /// `DeadlineExceeded` or `Cancelled`.
+    pub fn check(&self) -> Result<(), AgentError> {
         let env = self.env();
         // A scope whose deadline has passed cancels what is below it, so this is asked first.
         if env.is_past_deadline() {

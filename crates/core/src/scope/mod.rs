@@ -1,5 +1,6 @@
 //! The one owner of concurrent work.
 
+mod children;
 mod live;
 mod task;
 
@@ -15,6 +16,7 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::DropGuard;
 
+pub use children::Children;
 pub(crate) use live::{Ended, Live, Stop};
 pub use task::{Done, Timing};
 
@@ -182,12 +184,17 @@ impl<T: Send + 'static> Scope<T> {
 
     /// A context for a task that is started in turn with others; see [`RunContext::child`].
     pub fn child(&self, name: &str) -> RunContext {
-        self.cx.child_in(self.env.clone(), name)
+        self.children().child(name)
     }
 
     /// A context for one of many tasks; see [`RunContext::child_at`].
     pub fn child_at(&self, key: impl Into<ChildKey>) -> RunContext {
-        self.cx.child_at_in(self.env.clone(), key.into())
+        self.children().child_at(key)
+    }
+
+    /// What makes the contexts of this scope from inside its tasks.
+    pub fn children(&self) -> Children {
+        Children::new(self.cx.clone(), self.env.clone())
     }
 
     /// Starts a task under one of this scope's contexts and returns its index, from 0. A panic in it
@@ -197,10 +204,27 @@ impl<T: Send + 'static> Scope<T> {
         F: FnOnce(RunContext) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, AgentError>> + Send + 'static,
     {
-        let index = self.spawned;
+        let task = task::agent(self.live.clone(), cx.clone(), work);
+        self.start(cx, task)
+    }
+
+    /// Starts a task that is no agent itself, such as one of several that take turns on a queue and
+    /// [invoke](RunContext::invoke) what they find there. Nothing is told of it.
+    pub fn spawn_worker<Fut>(&mut self, work: Fut) -> usize
+    where
+        Fut: Future<Output = Result<T, AgentError>> + Send + 'static,
+    {
+        let task = task::worker(self.live.clone(), work);
+        self.start(self.cx.clone(), task)
+    }
+
+    fn start(
+        &mut self,
+        cx: RunContext,
+        task: impl Future<Output = Task<T>> + Send + 'static,
+    ) -> usize {
+        let (index, spawned) = (self.spawned, Instant::now());
         self.spawned += 1;
-        let spawned = Instant::now();
-        let task = task::task(self.live.clone(), cx.clone(), work);
         let id = self.tasks.spawn(task).id();
         self.running.insert(id, Running { index, cx, spawned });
         index

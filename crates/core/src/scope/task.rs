@@ -42,32 +42,60 @@ pub(super) struct Task<T> {
     ended: Instant,
 }
 
-/// Wraps the work of a task: it holds the scope's token for as long as it exists, contains a panic,
-/// and tells of its start and end.
-pub(super) async fn task<T, F, Fut>(live: Arc<Live>, cx: RunContext, work: F) -> Task<T>
+/// The task of an agent.
+pub(super) async fn agent<T, F, Fut>(live: Arc<Live>, cx: RunContext, work: F) -> Task<T>
 where
     F: FnOnce(RunContext) -> Fut,
     Fut: Future<Output = Result<T, AgentError>>,
 {
-    let began = Instant::now();
-    let span = tracing::debug_span!(
-        target: "maniple",
-        "invoke_agent",
-        "gen_ai.operation.name" = "invoke_agent",
-        "gen_ai.agent.name" = %cx.node.path(),
-        "maniple.run.id" = %cx.run_id(),
-    );
+    worker(live, async move { cx.invoke(work).await }).await
+}
+
+/// A task: it holds the scope's token for as long as it exists.
+pub(super) async fn worker<T>(
+    live: Arc<Live>,
+    work: impl Future<Output = Result<T, AgentError>>,
+) -> Task<T> {
     // The token comes first, so that it is dropped last: when it is gone, so is the work.
     let _live = live;
-    cx.emit(|| EventKind::Started);
-    let work = async { work(cx.clone()).await };
-    let result = if cx.env().run.breaks(Rule::PanicsAreContained) {
-        work.instrument(span).await
-    } else {
-        contain(|| cx.path(), work).instrument(span).await
-    };
-    cx.emit(|| EventKind::Finished { error: result.as_ref().err().map(AgentError::recorded) });
+    let began = Instant::now();
+    let result = work.await;
     Task { result, began, ended: Instant::now() }
+}
+
+impl RunContext {
+    /// Does work as the agent of this context: its start and end are told, in a span of `tracing`,
+    /// and a panic in it is its failure.
+    ///
+    /// # Errors
+    /// Those of the work.
+    ///
+    /// # Cancel safety
+    /// That of the work.
+    pub async fn invoke<T, F, Fut>(&self, work: F) -> Result<T, AgentError>
+    where
+        F: FnOnce(Self) -> Fut,
+        Fut: Future<Output = Result<T, AgentError>>,
+    {
+        self.emit(|| EventKind::Started);
+        let span = tracing::debug_span!(
+            target: "maniple",
+            "invoke_agent",
+            "gen_ai.operation.name" = "invoke_agent",
+            "gen_ai.agent.name" = %self.node.path(),
+            "maniple.run.id" = %self.run_id(),
+        );
+        let work = async { work(self.clone()).await }.instrument(span);
+        let result = if self.env().run.breaks(Rule::PanicsAreContained) {
+            work.await
+        } else {
+            contain(|| self.path(), work).await
+        };
+        self.emit(|| EventKind::Finished {
+            error: result.as_ref().err().map(AgentError::recorded),
+        });
+        result
+    }
 }
 
 impl Running {

@@ -88,7 +88,7 @@ impl RunContext {
         F: FnOnce(I, StepContext) -> Fut + Send,
         Fut: Future<Output = Result<O, AgentError>> + Send,
     {
-        self.check_new()?;
+        self.check()?;
         self.check_permitted(key, options)?;
         let mut reservation = self.reserve(key, options.reserve)?;
         let intent = self.record_intent(key, options, digest).await?;

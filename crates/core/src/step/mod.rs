@@ -116,7 +116,7 @@ impl RunContext {
         let digest = self.digest(key, &input)?;
         let _claim = Claim::new(self, key)?;
         if run.breaks(Rule::ReplayIgnoresDeadline) {
-            self.check_new()?;
+            self.check()?;
         }
         match self.look_up_step(key, options.effect, &digest) {
             Standing::Ready => {}

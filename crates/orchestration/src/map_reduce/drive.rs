@@ -1,10 +1,16 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::Arc;
 
-use maniple_core::{AgentError, BaseAgent, ChildKey, Class, Done, RunContext, Scope};
+use futures::future::{Either, select};
+use maniple_core::{AgentError, BaseAgent, Class, RunContext, Scope};
 
+use super::queue::Queue;
 use super::{Combiner, MapReduce, Naming, Recording};
-use crate::error::PatternError;
 use crate::report::PatternReport;
+
+/// How far inputs are pulled ahead of what is combined, at least.
+const WINDOW: usize = 256;
 
 impl<A, C> MapReduce<A, C>
 where
@@ -24,43 +30,59 @@ where
             };
             cx.check_shape(&("map-reduce", self.agent.name(), naming, "fail-fast"))?;
         }
-        let mut keys = Keys::new(&self.naming);
-        let mut inputs = inputs.into_iter().enumerate();
+        let total = inputs.len();
+        let limit = self.concurrency.get().min(total);
+        let queue = Arc::new(Queue::new(inputs, self.naming.clone(), WINDOW.max(4 * limit)));
         let mut ordered = Ordered::new(&self.combiner);
         // A failure that the journal knows decides, whatever else might now succeed.
         let mut failure = cx.first_failure();
         let mut waiting: Option<AgentError> = None;
 
         let mut scope = Scope::open(cx)?.with_grace(self.grace);
-        loop {
-            while failure.is_none() && scope.len() < self.concurrency.get() {
-                let Some((index, input)) = inputs.next() else {
-                    break;
-                };
-                match keys.of(index, &input) {
-                    Ok(key) => {
-                        let child = scope.child_at(key);
-                        let (agent, call) = (self.agent.clone(), self.call);
-                        scope.spawn(child, move |cx| async move { call(&agent, input, &cx).await });
-                        report.started += 1;
+        for _ in 0..if failure.is_none() { limit } else { 0 } {
+            let (agent, call) = (self.agent.clone(), self.call);
+            let work = move |input, cx: RunContext| {
+                let agent = agent.clone();
+                async move { call(&agent, input, &cx).await }
+            };
+            scope.spawn_worker(queue.clone().work(scope.children(), work));
+        }
+        let mut alive = true;
+        while alive {
+            match select(pin!(queue.news()), pin!(scope.next())).await {
+                Either::Left(_) => {}
+                Either::Right((None, _)) => alive = false,
+                Either::Right((Some(worker), _)) => {
+                    if let Err(error @ AgentError::Panicked { .. }) = worker.result {
+                        merge(&mut failure, error);
                     }
-                    Err(duplicate) => failure = Some(duplicate.into()),
                 }
             }
-            if failure.is_some() {
-                scope.stop();
+            for ended in queue.take() {
+                let timing = queue.timing(&ended);
+                let result = ended.result.unwrap_or_else(|| Err(stopped(cx)));
+                report.count(timing, &result);
+                match result {
+                    Ok(output) => ordered.put(ended.index, Some(output)),
+                    Err(error) if is_waiting(&error, cx) => {
+                        ordered.put(ended.index, None);
+                        merge(&mut waiting, error);
+                    }
+                    Err(error) => merge(&mut failure, error),
+                }
             }
-            let Some(Done { index, result, timing }) = scope.next().await else {
-                break;
-            };
-            report.count(timing, &result);
-            match result {
-                Ok(output) => ordered.put(index, output),
-                Err(error) if is_waiting(&error, cx) => merge(&mut waiting, error),
-                Err(error) => merge(&mut failure, error),
+            queue.advance(ordered.next);
+            if failure.is_some() {
+                queue.stop();
+                scope.stop();
             }
         }
         scope.close().await;
+        report.started = queue.pulled();
+        if failure.is_none() && ordered.next < total {
+            // Stopped from above, with inputs that nobody has come to, or a child that does not end.
+            failure = Some(stopped(cx));
+        }
 
         let Some(failure) = failure else {
             return match waiting {
@@ -111,29 +133,9 @@ fn merge(into: &mut Option<AgentError>, error: AgentError) {
     });
 }
 
-/// Names the children.
-struct Keys<'a, I> {
-    naming: &'a Naming<I>,
-    seen: HashMap<String, usize>,
-}
-
-impl<'a, I> Keys<'a, I> {
-    fn new(naming: &'a Naming<I>) -> Self {
-        Self { naming, seen: HashMap::new() }
-    }
-
-    fn of(&mut self, index: usize, input: &I) -> Result<ChildKey, PatternError> {
-        match self.naming {
-            Naming::Index => Ok(ChildKey::Index(index as u64)),
-            Naming::Key(key) => {
-                let key = key(input);
-                if let Some(first) = self.seen.insert(key.clone(), index) {
-                    return Err(PatternError::DuplicateKey { key, first, second: index });
-                }
-                Ok(key.into())
-            }
-        }
-    }
+/// Why a child was stopped that had not failed.
+fn stopped(cx: &RunContext) -> AgentError {
+    cx.check().err().unwrap_or_else(|| AgentError::Cancelled { key: cx.path() })
 }
 
 /// Combines outputs in the order of their inputs, as soon as that order allows.
@@ -141,7 +143,8 @@ struct Ordered<'a, C: Combiner> {
     combiner: &'a C,
     value: Option<C::Value>,
     next: usize,
-    early: BTreeMap<usize, C::Value>,
+    /// What is ahead of its turn; nothing, where an input waits for a signal.
+    early: BTreeMap<usize, Option<C::Value>>,
 }
 
 impl<'a, C: Combiner> Ordered<'a, C> {
@@ -149,15 +152,23 @@ impl<'a, C: Combiner> Ordered<'a, C> {
         Self { combiner, value: None, next: 0, early: BTreeMap::new() }
     }
 
-    fn put(&mut self, index: usize, output: C::Value) {
-        self.early.insert(index, output);
-        while let Some(output) = self.early.remove(&self.next) {
-            self.value = Some(match self.value.take() {
-                Some(before) => self.combiner.combine(before, output),
-                None => output,
-            });
-            self.next += 1;
+    fn put(&mut self, index: usize, output: Option<C::Value>) {
+        if index != self.next {
+            self.early.insert(index, output);
+            return;
         }
+        self.take(output);
+        while let Some(output) = self.early.remove(&self.next) {
+            self.take(output);
+        }
+    }
+
+    fn take(&mut self, output: Option<C::Value>) {
+        self.next += 1;
+        self.value = match (self.value.take(), output) {
+            (Some(before), Some(output)) => Some(self.combiner.combine(before, output)),
+            (before, output) => before.or(output),
+        };
     }
 
     fn finish(self) -> C::Value {

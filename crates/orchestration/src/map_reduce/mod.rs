@@ -2,6 +2,7 @@
 
 mod combiner;
 mod drive;
+mod queue;
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -22,8 +23,8 @@ use crate::report::{PatternReport, Reported};
 /// Runs one agent on every input, at most so many at a time, and combines the outputs in the order
 /// of the inputs.
 ///
-/// Inputs are pulled as there is room for them. Each runs as the child of the pattern's context that
-/// its index, or its [key](Self::key_by), names. The first failure stops the others and is the
+/// Inputs are pulled by as many workers as there may be children at the same time. Each runs as the
+/// child of the pattern's context that its index, or its [key](Self::key_by), names. The first failure stops the others and is the
 /// pattern's; a child that waits for a signal stops nothing, and when all others have ended the
 /// pattern waits for what they wait for. An empty input is the combiner's identity.
 pub struct MapReduce<A: BaseAgent, C> {
@@ -41,6 +42,15 @@ pub struct MapReduce<A: BaseAgent, C> {
 enum Naming<I> {
     Index,
     Key(Arc<dyn Fn(&I) -> String + Send + Sync>),
+}
+
+impl<I> Clone for Naming<I> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Index => Self::Index,
+            Self::Key(key) => Self::Key(key.clone()),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
