@@ -40,8 +40,8 @@ impl RunContext {
         self.check_open()?;
         let run = &self.env().run;
         let digest = self.digest(key, &input)?;
-        let _claim = Claim::new(self, key)?;
         let (state, used) = run.history().enter(key, None, &digest);
+        let _claim = Claim::of(self, key, &state)?;
         self.env().lease.replay(used);
         match state {
             Standing::Done(outcome) => {
@@ -58,7 +58,7 @@ impl RunContext {
                 // Only its place before the receipt matters, so nobody waits for it.
                 drop(run.record(key, Fact::Entered { digest }));
             }
-            Standing::Open(_) => {}
+            Standing::Open(_) | Standing::InFlight => {}
         }
         count(&run.counters.branches_run, 1);
         let result = match work(input).await {
@@ -77,8 +77,13 @@ impl RunContext {
                 return result.map(|(_, output)| output);
             }
         };
-        self.close_inside().await?;
-        let spent = run.history().used_inside(key);
+        let settled = run.history().settled_inside(key);
+        let spent = if let Some(spent) = settled {
+            spent
+        } else {
+            self.close_inside().await?;
+            run.history().used_inside(key)
+        };
         run.record(key, receipt(digest, outcome, spent)).await?;
         result.map(|(_, output)| output)
     }

@@ -114,12 +114,13 @@ impl RunContext {
     {
         let run = &self.env().run;
         let digest = self.digest(key, &input)?;
-        let _claim = Claim::new(self, key)?;
         if run.breaks(Rule::ReplayIgnoresDeadline) {
             self.check()?;
         }
-        match self.look_up_step(key, options.effect, &digest) {
-            Standing::Ready => {}
+        let standing = self.look_up_step(key, options.effect, &digest);
+        let _claim = Claim::of(self, key, &standing)?;
+        match standing {
+            Standing::Ready | Standing::InFlight => {}
             Standing::Open(effect) => {
                 count(&run.counters.in_doubt, 1);
                 run.emit(|| key.clone(), || EventKind::InDoubt { effect });

@@ -3,6 +3,7 @@ use crate::context::RunContext;
 use crate::context::node::keyed;
 use crate::error::AgentError;
 use crate::identity::{Key, Name, Sigil};
+use crate::journal::Standing;
 
 use super::guard;
 
@@ -53,11 +54,16 @@ pub(crate) struct Claim<'a> {
 }
 
 impl<'a> Claim<'a> {
-    pub(crate) fn new(cx: &'a RunContext, key: &Key) -> Result<Self, AgentError> {
-        if cx.env().run.history().claim(key) {
-            Ok(Self { cx, key: key.clone() })
-        } else {
-            Err(AgentError::ConcurrentStep { key: key.clone() })
+    /// The claim that coming by the key has made, if there is work to do.
+    pub(crate) fn of(
+        cx: &'a RunContext,
+        key: &Key,
+        standing: &Standing,
+    ) -> Result<Option<Self>, AgentError> {
+        match standing {
+            Standing::Ready | Standing::Open(_) => Ok(Some(Self { cx, key: key.clone() })),
+            Standing::InFlight => Err(AgentError::ConcurrentStep { key: key.clone() }),
+            _ => Ok(None),
         }
     }
 }

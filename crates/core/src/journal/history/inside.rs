@@ -87,6 +87,18 @@ impl History {
         open
     }
 
+    /// Everything used inside `outer`, where nothing inside it is open.
+    pub(crate) fn settled_inside(&self, outer: &Key) -> Option<Budget> {
+        let mut used = Budget::ZERO;
+        for (_, entry) in self.inside(outer) {
+            if entry.is_open() {
+                return None;
+            }
+            used = used.plus(entry.used());
+        }
+        Some(used)
+    }
+
     /// Everything used inside `outer`, reservations that are in doubt included.
     pub(crate) fn used_inside(&self, outer: &Key) -> Budget {
         self.inside(outer).fold(Budget::ZERO, |sum, (_, entry)| sum.plus(entry.used()))

@@ -14,20 +14,33 @@ pub(crate) enum Standing {
     Open(Effect),
     Done(Outcome),
     Abandoned,
+    /// Somebody is at it at the moment.
+    InFlight,
     Diverged(String),
 }
 
 impl History {
     /// Comes by a step, or by a branch where there is no `effect`.
     ///
-    /// The second value is what the journal says it has used, where this process had not yet
-    /// counted that.
+    /// Where there is work to do, the key is claimed for it. The second value is what the journal says
+    /// it has used, where this process had not yet counted that.
     pub(crate) fn enter(
         &mut self,
         key: &Key,
         effect: Option<Effect>,
         digest: &Digest,
     ) -> (Standing, Budget) {
+        if self.in_flight.contains(key) {
+            return (Standing::InFlight, Budget::ZERO);
+        }
+        let (standing, used) = self.stand(key, effect, digest);
+        if matches!(standing, Standing::Ready | Standing::Open(_)) {
+            self.in_flight.insert(key.clone());
+        }
+        (standing, used)
+    }
+
+    fn stand(&mut self, key: &Key, effect: Option<Effect>, digest: &Digest) -> (Standing, Budget) {
         let Some(entry) = self.entries.get_mut(key) else {
             return (Standing::Ready, Budget::ZERO);
         };
@@ -45,11 +58,6 @@ impl History {
             _ => Standing::Diverged("recorded as a step, now a branch".into()),
         };
         (standing, used)
-    }
-
-    /// Claims a key for the work that is about to be done under it; `false` if it already is.
-    pub(crate) fn claim(&mut self, key: &Key) -> bool {
-        self.in_flight.insert(key.clone())
     }
 
     /// Gives a claim back.
