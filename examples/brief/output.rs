@@ -76,12 +76,13 @@ fn tell(written: &Written, stats: &RunStats, command: &Command) {
             stats.branches_run + stats.steps_run,
         ),
     }
+    let each = |sum: Duration| sum / u32::try_from(children.started).unwrap_or(u32::MAX).max(1);
     eprintln!(
-        "children: queued {}, ran {}, settled {}, in all; the map took {}",
-        seconds(children.queued),
-        seconds(children.ran),
-        seconds(children.settled),
-        seconds(children.wall),
+        "each child queued {:.1?}, ran {:.1?} and settled {:.1?} on average; the map took {:.1?}",
+        each(children.queued),
+        each(children.ran),
+        each(children.settled),
+        children.wall,
     );
     if !written.skipped.is_empty() {
         eprintln!("{}", summary(&written.skipped));
@@ -105,10 +106,6 @@ fn tell(written: &Written, stats: &RunStats, command: &Command) {
 
 /// How many examples of each reason are shown; all of them are in the JSON.
 const SHOWN: usize = 3;
-
-fn seconds(duration: Duration) -> String {
-    format!("{:.3} s", duration.as_secs_f64())
-}
 
 fn json(written: &Written, stats: &RunStats, out: Option<&Path>) -> Value {
     let Written { chosen, children, .. } = written;

@@ -4,6 +4,7 @@
 mod child;
 mod concurrent;
 mod contend;
+mod contract;
 mod damage;
 mod failure;
 mod golden;
