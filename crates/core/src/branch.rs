@@ -1,4 +1,4 @@
-//! Parts of a run whose result is recorded as a whole, and what patterns need besides.
+//! Parts of a run whose result is recorded as a whole, and how patterns settle them.
 
 use std::future::Future;
 
@@ -11,7 +11,7 @@ use crate::context::RunContext;
 use crate::error::AgentError;
 use crate::event::EventKind;
 use crate::identity::Key;
-use crate::journal::{Fact, Mark, Outcome, Payload, Standing};
+use crate::journal::{Fact, Open, Outcome, Standing};
 use crate::run::count;
 use crate::step::{Claim, decode, encode, receipt};
 
@@ -65,7 +65,7 @@ impl RunContext {
             Ok(output) => encode(key, &output),
             Err(error) => Err(error),
         };
-        self.check_open()?;
+        self.check_unfenced()?;
         let outcome = match &result {
             Ok((payload, _)) => Outcome::Ok(payload.clone()),
             Err(error) if self.is_receipt(error) => Outcome::Err(error.recorded()),
@@ -88,22 +88,31 @@ impl RunContext {
         result.map(|(_, output)| output)
     }
 
-    /// Closes what is still open inside this context, because nobody will enter it again: branches
-    /// and repeatable steps are abandoned, signals withdrawn, and other steps put to the
-    /// reconciler. A pattern that ends for good without some of its branches calls it.
+    /// Ends a pattern that will not come by its children again: what is open inside the
+    /// [keyed](Self::child_at) children of this context is closed. Branches and repeatable steps are
+    /// abandoned, signals withdrawn, and other steps put to the reconciler.
     ///
     /// # Errors
     /// `Parked` where the reconciler cannot tell what became of a step, or the journal has stopped.
     ///
     /// # Cancel safety
     /// Cancel safe: what is closed stays closed.
-    pub async fn close_inside(&self) -> Result<(), AgentError> {
-        let run = &self.env().run;
-        if run.breaks(Rule::OpenIsAbandoned) {
+    pub async fn close_children(&self) -> Result<(), AgentError> {
+        let open = self.env().run.history().open_in_children(self.node.path());
+        self.close(open).await
+    }
+
+    /// Closes everything that is open inside this context.
+    pub(crate) async fn close_inside(&self) -> Result<(), AgentError> {
+        let open = self.env().run.history().open_inside(self.node.path());
+        self.close(open).await
+    }
+
+    async fn close(&self, open: Vec<Open>) -> Result<(), AgentError> {
+        if self.env().run.breaks(Rule::OpenIsAbandoned) {
             return Ok(());
         }
         let mut parked: Option<AgentError> = None;
-        let open = run.history().open_inside(&self.path());
         // The innermost first, so that a crash in between leaves nothing open below something closed.
         for open in open.into_iter().rev() {
             let closed = match open.step {
@@ -120,97 +129,24 @@ impl RunContext {
                 }
                 _ => Fact::Abandoned,
             };
-            run.record(&open.key, closed).await?;
+            self.write(&open.key, closed).await?;
         }
         parked.map_or(Ok(()), Err)
     }
 
-    /// The permanent failure that was journaled first among the durable branches directly below this
-    /// context. It decides a fail-fast pattern, live and on resume.
-    pub fn first_failure(&self) -> Option<AgentError> {
-        let run = &self.env().run;
-        run.history().first_failure(self.node.path()).cloned().map(AgentError::Recorded)
+    /// The permanent failure that was journaled first among the durable branches of this context's
+    /// [keyed](Self::child_at) children. It decides a fail-fast pattern, live and on resume.
+    pub fn first_failed_child(&self) -> Option<AgentError> {
+        let mut history = self.env().run.history();
+        let failure = history.first_failure(self.node.path()).cloned()?;
+        // Nobody will come by the other children.
+        history.pass_inside(self.node.path());
+        Some(AgentError::Recorded(failure))
     }
 
-    /// Decides something that depends on time, arrival or chance, once: the first time `decide` is
-    /// called and its value is journaled before it is returned; from then on the journal answers.
-    ///
-    /// It is named by this context's path, `name`, the attempts around it, and how many of that name
-    /// were made here before.
-    ///
-    /// # Errors
-    /// `Parked` where the journal has stopped; `Codec` where the value does not survive JSON;
-    /// `NestedStep` in the body of a step.
-    ///
-    /// # Cancel safety
-    /// Dropped, the decision may have been made.
-    pub async fn decide<T, F>(&self, name: &str, decide: F) -> Result<T, AgentError>
-    where
-        T: Serialize + DeserializeOwned + Send,
-        F: FnOnce() -> T + Send,
-    {
-        let key = self.decision_key(name)?;
-        self.check_open()?;
-        if let Some(recorded) = self.recorded(&key) {
-            return decode(&key, Outcome::Ok(recorded));
-        }
-        let (payload, value) = encode(&key, &decide())?;
-        self.record_decision(&key, payload).await?;
-        Ok(value)
-    }
-
-    /// Records what a durable pattern is made of when it first starts, and compares it ever after.
-    ///
-    /// # Errors
-    /// `Diverged`, with both, where the journal knows another shape.
-    pub fn check_shape<T: Serialize>(&self, shape: &T) -> Result<(), AgentError> {
-        self.check_open()?;
-        let key = Key::new(&format!("{}:shape", self.node.path().as_str()));
-        let codec = |source| AgentError::Codec { key: key.clone(), what: "input", source };
-        let now = Payload::encode(shape).map_err(codec)?;
-        match self.recorded(&key) {
-            None => {
-                // It precedes whatever the pattern records, so nobody has to wait for it.
-                drop(self.env().run.record(&key, Fact::Decided { value: now }));
-                Ok(())
-            }
-            Some(recorded) if recorded == now => Ok(()),
-            Some(recorded) => {
-                let found = format!("recorded shape {recorded:?}, now {now:?}");
-                Err(AgentError::Diverged { key: self.path(), found: found.into() })
-            }
-        }
-    }
-
-    pub(crate) fn decision_key(&self, name: &str) -> Result<Key, AgentError> {
-        use crate::context::node::keyed;
-        use crate::identity::Sigil::Decision;
-        let name = self.name(name);
-        let path = self.node.path();
-        self.check_not_nested(|| Key::new(&keyed(path.as_str(), Decision, &name, 1)))?;
-        let ordinal = self.node.next_ordinal(Decision, &name);
-        let key = keyed(path.as_str(), Decision, &name, ordinal);
-        let attempts = self.node.attempts();
-        Ok(Key::new(&if attempts.is_empty() { key } else { format!("{key}@{attempts}") }))
-    }
-
-    /// The decision under this key, if it was made.
-    pub(crate) fn recorded(&self, key: &Key) -> Option<Payload> {
-        match self.env().run.history().visit_mark(key) {
-            Some(Mark::Decided(value)) => Some(value),
-            _ => None,
-        }
-    }
-
-    pub(crate) async fn record_decision(
-        &self,
-        key: &Key,
-        value: Payload,
-    ) -> Result<(), AgentError> {
-        let run = &self.env().run;
-        if run.breaks(Rule::DecisionsAreJournaled) {
-            return Ok(());
-        }
-        run.record(key, Fact::Decided { value }).await
+    /// Writes a fact and waits until it is durable, unless nobody waits for this context any more.
+    pub(crate) async fn write(&self, key: &Key, fact: Fact) -> Result<(), AgentError> {
+        self.check_unfenced()?;
+        self.env().run.record(key, fact).await
     }
 }

@@ -22,10 +22,14 @@ pub(crate) async fn contain<T>(
 }
 
 pub(crate) fn panicked(key: Key, panic: &(dyn Any + Send)) -> AgentError {
-    let message = panic
+    AgentError::Panicked { key, message: message(panic).into() }
+}
+
+/// What a panic says.
+pub(crate) fn message(panic: &(dyn Any + Send)) -> &str {
+    panic
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("a panic without a message");
-    AgentError::Panicked { key, message: message.into() }
+        .unwrap_or("a panic without a message")
 }

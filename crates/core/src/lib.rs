@@ -51,6 +51,7 @@ mod broken;
 mod budget;
 mod contain;
 mod context;
+mod decide;
 mod error;
 mod event;
 mod extensions;
@@ -82,3 +83,7 @@ pub use signal::Delivery;
 pub use step::{
     Effect, Fate, InDoubt, ParkAll, Reconciled, Reconciler, StepContext, StepOptions, reconciler_fn,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

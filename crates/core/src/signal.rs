@@ -21,8 +21,10 @@ pub enum Delivery {
     Accepted,
     /// An earlier delivery stands.
     AlreadyDelivered,
-    /// The pattern around the waiting branch has settled without it.
+    /// What would have waited for it has ended, or the pattern around it has settled without it.
     Withdrawn,
+    /// The key is not that of a signal.
+    NotASignal,
 }
 
 impl RunContext {

@@ -28,7 +28,8 @@ use crate::step::Effect;
 ///   again, before everything that is appended then. What it was not told of may be there too, in
 ///   its place.
 /// - **whole**: a record is read back equal to what was written, byte for byte: every [`Fact`], keys
-///   and text in any script, a payload of a megabyte.
+///   and text in any script, a payload of a megabyte. Only a line end between the tokens of a
+///   payload may come back as a space, which means the same, for stores that write lines.
 /// - **open-ended**: appending goes on after a `load`, and after the journal was opened again.
 ///
 /// That a store survives a crash or a full disk, and refuses what comes after a failure, is beyond a
@@ -186,7 +187,7 @@ async fn load(journal: &impl Journal) -> Vec<Record> {
 
 /// Says where two lists part, instead of printing them: a payload is large.
 fn compare(rule: &str, when: &str, expected: &[Record], found: &[Record]) {
-    let part = expected.iter().zip(found).position(|(expected, found)| expected != found);
+    let part = expected.iter().zip(found).position(|(expected, found)| !is_same(expected, found));
     if let Some(at) = part {
         let (expected, found) = (&expected[at], &found[at]);
         assert!(
@@ -202,6 +203,12 @@ fn compare(rule: &str, when: &str, expected: &[Record], found: &[Record]) {
         found.len(),
         expected.len()
     );
+}
+
+fn is_same(expected: &Record, found: &Record) -> bool {
+    // Inside a string a line end is written as an escape, so those that are left stand between tokens.
+    let spelled = |record| serde_json::to_string(record).map(|text| text.replace('\n', " ")).ok();
+    expected == found || spelled(expected) == spelled(found)
 }
 
 fn numbered(rule: &str, n: u64) -> Record {
@@ -248,8 +255,10 @@ fn samples() -> Vec<Record> {
     let worked = [0, 1, 1 << 52].map(Duration::from_millis);
     let facts = facts.into_iter().zip(places.iter().cycle()).zip(worked.iter().cycle());
     facts
-        .map(|((fact, place), &worked)| {
-            Record { key: Key::new(&format!("{place}/{}", kind(&fact))), worked, fact }
+        .map(|((fact, place), &worked)| Record {
+            key: Key::new(&format!("{place}/{}", kind(&fact))),
+            worked,
+            fact,
         })
         .collect()
 }

@@ -25,7 +25,11 @@ struct State {
     granted: Budget,
     /// What the journal says was used, by code that this process has not come by yet.
     held: Budget,
-    /// Of what was spent above the limit, what the parent has been charged for already.
+    /// What was spent at this place before, and is counted above already.
+    base: Budget,
+    /// What was carved out of the parent's share.
+    share: Budget,
+    /// Of what was spent above that, what the parent has been charged for already.
     passed_up: Budget,
     warned: bool,
 }
@@ -39,7 +43,7 @@ impl State {
     fn charge(&mut self, used: Budget, make_room: impl FnOnce(&mut Self)) -> Budget {
         make_room(self);
         self.spent = self.spent.plus(used);
-        let over = self.spent.minus(self.limit);
+        let over = self.spent.minus(self.base).minus(self.share);
         let fresh = over.minus(self.passed_up);
         self.passed_up = over;
         fresh
@@ -49,17 +53,25 @@ impl State {
 impl Lease {
     /// The lease of a whole run.
     pub(crate) fn root(limit: Budget, held: Budget) -> Self {
-        Self::with(None, limit, held)
+        Self::with(None, limit, limit, held, Budget::ZERO)
     }
 
-    fn with(parent: Option<Self>, limit: Budget, held: Budget) -> Self {
+    fn with(
+        parent: Option<Self>,
+        limit: Budget,
+        share: Budget,
+        held: Budget,
+        base: Budget,
+    ) -> Self {
         let zero = Budget::ZERO;
         let state = State {
             limit,
-            spent: zero,
+            spent: base,
             reserved: zero,
             granted: zero,
             held,
+            base,
+            share,
             passed_up: zero,
             warned: false,
         };
@@ -71,21 +83,31 @@ impl Lease {
     /// # Errors
     /// When less than `limit` remains.
     pub fn grant(&self, limit: Budget) -> Result<Self, Exhausted> {
-        self.grant_holding(limit, Budget::ZERO)
+        self.grant_at(limit, Budget::ZERO, Budget::ZERO)
     }
 
-    /// As [`grant`](Self::grant), where `held` of this lease's held amount belongs to the child.
-    pub(crate) fn grant_holding(&self, limit: Budget, held: Budget) -> Result<Self, Exhausted> {
+    /// As [`grant`](Self::grant), for a place that was used before: `counted` is what this lease has
+    /// counted as spent there, and `held` what it holds for what was used there in earlier processes.
+    /// Both are a part of the child's limit.
+    pub(crate) fn grant_at(
+        &self,
+        limit: Budget,
+        held: Budget,
+        counted: Budget,
+    ) -> Result<Self, Exhausted> {
         let mut state = self.0.lock();
         let moved = held.min(state.held);
         let remaining = state.remaining().plus(moved);
-        if !limit.fits_in(&remaining) {
-            return Err(Exhausted { asked: limit, remaining, limit: state.limit });
+        let asked = limit.minus(counted);
+        if !asked.fits_in(&remaining) {
+            return Err(Exhausted { asked, remaining, limit: state.limit });
         }
+        // Where more was used than the limit, the child accounts for all of that.
+        let share = asked.max(moved);
         state.held = state.held.minus(moved);
-        state.granted = state.granted.plus(limit.finite());
+        state.granted = state.granted.plus(share.finite());
         drop(state);
-        Ok(Self::with(Some(self.clone()), limit, moved))
+        Ok(Self::with(Some(self.clone()), limit, share, moved, counted))
     }
 
     /// Sets an amount aside for a call that is about to be made.
@@ -176,8 +198,9 @@ impl Drop for Shared {
     fn drop(&mut self) {
         let Some(parent) = &self.parent else { return };
         let state = *self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        parent.spend(state.spent.minus(state.passed_up), |above| {
-            above.granted = above.granted.minus(state.limit.finite());
+        let used = state.spent.minus(state.base).minus(state.passed_up);
+        parent.spend(used, |above| {
+            above.granted = above.granted.minus(state.share.finite());
             above.held = above.held.plus(state.held);
         });
     }

@@ -57,6 +57,11 @@ impl Budget {
         self.zip(other, u64::min)
     }
 
+    /// The larger of each amount.
+    pub fn max(self, other: Self) -> Self {
+        self.zip(other, u64::max)
+    }
+
     /// The limited amounts; an unlimited one, of which no sum can be kept, counts as nothing.
     fn finite(self) -> Self {
         self.zip(Self::ZERO, |a, _| if a == u64::MAX { 0 } else { a })

@@ -1,8 +1,6 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::time::Instant;
-
 use super::RunContext;
 use super::env::Env;
 use super::node::{Node, Segment};
@@ -10,26 +8,30 @@ use crate::broken::Rule;
 use crate::budget::Budget;
 use crate::error::AgentError;
 use crate::identity::{Name, Sigil};
+use crate::journal::{Fact, Payload};
 use crate::permission::Permissions;
+use crate::scope::after;
 
-/// The key of a child that is one of many: its index, or a text that is unique among them.
+/// The key of a child that is one of many: its index, or a text that is unique among them, such as
+/// the path of a file. The text `5` and the index 5 are two keys.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ChildKey {
-    /// The place in a list.
+pub struct ChildKey(pub(super) Place);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Place {
     Index(u64),
-    /// A name, such as the path of a file.
     Name(Name),
 }
 
 impl From<u64> for ChildKey {
     fn from(index: u64) -> Self {
-        Self::Index(index)
+        Self(Place::Index(index))
     }
 }
 
 impl From<&str> for ChildKey {
     fn from(name: &str) -> Self {
-        Self::Name(Name::new(name))
+        Self(Place::Name(Name::keyed(name)))
     }
 }
 
@@ -38,6 +40,9 @@ impl From<String> for ChildKey {
         Self::from(name.as_str())
     }
 }
+
+/// A decision of ours: no name of a host has this form.
+const DEADLINE: &str = "%deadline";
 
 impl RunContext {
     /// A context for a child that is called in turn with others: `/review/plan`, and for the second
@@ -59,30 +64,51 @@ impl RunContext {
 
     /// Lets the context end after so much more working time; an earlier deadline stays.
     ///
-    /// Working time stands still while the run is paused, suspended or not running.
+    /// Working time stands still while the run is paused, suspended or not running. The deadline is
+    /// journaled, so that a later process gives it no more time. It bounds what begins here; what
+    /// already runs is stopped by the [`Scope`](crate::Scope)s that are opened on the context.
     pub fn with_deadline(self, after: Duration) -> Self {
-        let at = self.env().run.clock.worked().saturating_add(after);
+        let at = self.deadline_after(after);
         self.narrow(|env| env.deadline = Some(env.deadline.map_or(at, |before| before.min(at))))
+    }
+
+    fn deadline_after(&self, after: Duration) -> Duration {
+        let run = &self.env().run;
+        let at = run.clock.worked().saturating_add(after);
+        // In the body of a step nothing is journaled: whatever is opened here is an error there.
+        let Ok(key) = self.decision_key(&Name::verbatim(DEADLINE)) else { return at };
+        if let Some(recorded) = self.recorded(&key).and_then(|at| at.decode().ok()) {
+            return Duration::from_millis(recorded);
+        }
+        if run.journal.is_some() && self.check_unfenced().is_ok() {
+            let millis = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
+            if let Ok(value) = Payload::encode(&millis) {
+                // It precedes whatever is done under it, so nobody has to wait for it.
+                drop(run.record(&key, Fact::Decided { value }));
+            }
+        }
+        at
     }
 
     /// Lets the context end at this time of day; an earlier one stays.
     pub fn with_wall_deadline(self, at: SystemTime) -> Self {
         let left = at.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
-        let at = Instant::now() + left;
+        let at = after(left);
         self.narrow(|env| {
             env.deadline_wall = Some(env.deadline_wall.map_or(at, |before| before.min(at)));
         })
     }
 
     /// Gives the context a share of the budget, carved out of this one's. What is not used goes back
-    /// when the last context with this share is gone.
+    /// when the last context with this share is gone. What was used at this place before, by an
+    /// earlier attempt or process, is a part of the share.
     ///
     /// # Errors
     /// [`BudgetExhausted`](AgentError::BudgetExhausted) when less than that remains.
     pub fn with_budget(self, limit: Budget) -> Result<Self, AgentError> {
         let path = self.node.path();
-        let held = self.env().run.history().held_inside(path);
-        let lease = self.env().lease.grant_holding(limit, held);
+        let (held, counted) = self.env().run.history().held_and_counted(path);
+        let lease = self.env().lease.grant_at(limit, held, counted);
         let lease =
             lease.map_err(|source| AgentError::BudgetExhausted { key: path.clone(), source })?;
         Ok(self.narrow(|env| env.lease = lease))
@@ -111,9 +137,9 @@ impl RunContext {
         }
         self.derive(
             env,
-            match key {
-                ChildKey::Index(index) => Segment::Index(index),
-                ChildKey::Name(name) => Segment::Keyed(name),
+            match key.0 {
+                Place::Index(index) => Segment::Index(index),
+                Place::Name(name) => Segment::Keyed(name),
             },
         )
     }
@@ -129,9 +155,15 @@ impl RunContext {
     pub(crate) fn name(&self, text: &str) -> Name {
         #[cfg(feature = "broken")]
         if self.env().run.breaks(Rule::NamesAreEscaped) {
-            return Name::unescaped(text);
+            return Name::verbatim(text);
         }
         Name::new(text)
+    }
+
+    /// The same place, with fresh ordinals and no latch.
+    pub(crate) fn fresh(&self) -> Self {
+        let Node { env, parent, segment, .. } = &*self.node;
+        Self { node: Arc::new(Node::new(env.clone(), parent.clone(), segment.clone())) }
     }
 
     /// The same place, in an environment of its own.

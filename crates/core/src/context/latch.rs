@@ -5,6 +5,12 @@ use crate::error::AgentError;
 impl RunContext {
     /// Whether something may be opened in this context at all.
     pub(crate) fn check_open(&self) -> Result<(), AgentError> {
+        self.check_unfenced()?;
+        self.latched().map_or(Ok(()), Err)
+    }
+
+    /// Whether anything of this context may still be written down.
+    pub(crate) fn check_unfenced(&self) -> Result<(), AgentError> {
         let env = self.env();
         if let Some(stopped) = env.run.stopped() {
             return Err(AgentError::Journal { key: self.path(), source: stopped });
@@ -12,7 +18,7 @@ impl RunContext {
         if env.live.upgrade().is_none_or(|live| live.is_fenced()) {
             return Err(AgentError::Cancelled { key: self.path() });
         }
-        self.latched().map_or(Ok(()), Err)
+        Ok(())
     }
 
     /// Whether something new may begin here. A step asks it before its effect, and a replay does not;

@@ -167,14 +167,14 @@ impl AgentError {
             return recorded.clone();
         }
         let mut text = self.to_string();
-        let mut source = match self {
-            // The text of these already is the text of their source.
-            Self::Failed { source, .. } => source.0.source(),
-            _ => None,
-        };
+        let mut source = Error::source(self);
         while let Some(error) = source {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
+            let deeper = error.to_string();
+            // Some texts end with that of their source already.
+            if !text.ends_with(&deeper) {
+                text.push_str(": ");
+                text.push_str(&deeper);
+            }
             source = error.source();
         }
         RecordedError { class: self.class(), text: text.into() }

@@ -1,7 +1,7 @@
 //! JSON with one spelling for each value, for digests.
 //!
-//! It differs from plain JSON in two places: a float is written as `f` and the sixteen hexadecimal
-//! digits of its bits, and bytes as `b` and their digits; so `1` and `1.0` differ, and every `NaN`
+//! It differs from plain JSON in two places: a float is written as `f` and the hexadecimal digits of
+//! its bits, eight or sixteen of them, and bytes as `b` and their digits; so `1` and `1.0` differ, and every `NaN`
 //! is itself. A map key of any type is the text of its own canonical form.
 
 use std::fmt::{self, Write as _};
@@ -97,7 +97,8 @@ impl<'a> ser::Serializer for &'a mut Writer {
     );
 
     fn serialize_f32(self, value: f32) -> Result<(), Error> {
-        self.serialize_f64(value.into())
+        self.display(format_args!("f{:08x}", value.to_bits()));
+        Ok(())
     }
 
     fn serialize_f64(self, value: f64) -> Result<(), Error> {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// child, `!` a signal, `@` a version and `:` a decision; `#2` is the second of its name. The root
 /// is the empty key, shown as `/`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(into = "Arc<str>", from = "Arc<str>")]
 pub struct Key(Arc<str>);
 
 /// What a key's last part is.
@@ -49,6 +49,11 @@ impl Key {
         &self.0
     }
 
+    /// Whether this is the key of a signal.
+    pub(crate) fn is_signal(&self) -> bool {
+        self.0.rfind(Self::INSIDE).is_some_and(|at| self.0[at..].starts_with(Sigil::Signal.char()))
+    }
+
     /// The key that this one stands directly inside of; `None` for the root.
     pub(crate) fn parent(&self) -> Option<&str> {
         self.0.rfind(Self::INSIDE).map(|at| &self.0[..at])
@@ -60,6 +65,18 @@ impl Key {
             .strip_prefix(outer.as_str())
             .and_then(|rest| rest.chars().next())
             .is_some_and(|c| Self::INSIDE.contains(&c))
+    }
+}
+
+impl From<Key> for Arc<str> {
+    fn from(key: Key) -> Self {
+        key.0
+    }
+}
+
+impl From<Arc<str>> for Key {
+    fn from(text: Arc<str>) -> Self {
+        if &*text == "/" { Self::new("") } else { Self(text) }
     }
 }
 

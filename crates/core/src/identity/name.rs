@@ -37,8 +37,19 @@ impl Name {
         Self(escaped.into())
     }
 
-    #[cfg(feature = "broken")]
-    pub(crate) fn unescaped(text: &str) -> Self {
+    /// As [`new`](Self::new), and no text is written as an index is.
+    pub(crate) fn keyed(text: &str) -> Self {
+        match text.bytes().next() {
+            Some(first) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Self(format!("%{first:02X}{}", &text[1..]).into())
+            }
+            _ => Self::new(text),
+        }
+    }
+
+    /// A name that is taken as it is; those that begin with `%` and no digits are Maniple's own, since
+    /// the escaped text of a host never does.
+    pub(crate) fn verbatim(text: &str) -> Self {
         Self(text.into())
     }
 

@@ -3,7 +3,6 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Notify, broadcast};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::WorkClock;
@@ -17,8 +16,11 @@ use crate::extensions::Extensions;
 use crate::identity::{Key, RunId};
 use crate::journal::{Fact, History, Journal};
 use crate::permission::Permissions;
-use crate::scope::{GRACE, Stop};
+use crate::scope::{GRACE, Stop, after};
 use crate::step::{ParkAll, Reconciler};
+
+/// More than anybody wants to keep in memory.
+const MOST_EVENTS: usize = 1 << 20;
 
 /// What a run is given before it is opened.
 #[derive(Debug)]
@@ -113,7 +115,8 @@ impl RunBuilder {
         self
     }
 
-    /// How many events a listener may be behind before it loses the oldest; 1024 by default.
+    /// How many events a listener may be behind before it loses the oldest; 1024 by default, at most
+    /// about a million, rounded up to a power of two.
     pub fn with_event_buffer(mut self, events: usize) -> Self {
         self.event_buffer = events;
         self
@@ -141,12 +144,13 @@ impl RunBuilder {
             Some(journal) => journal.load().await.map_err(failed)?,
             None => Vec::new(),
         };
-        let history = History::load(records).map_err(failed)?;
+        let mut history = History::load(records).map_err(failed)?;
+        history.replaces_deliveries = self.breaks(Rule::FirstDeliveryWins);
         let begun = history.started().cloned();
         let (id, name) = begun
             .clone()
             .unwrap_or_else(|| (self.id.clone().unwrap_or_else(RunId::random), self.name.clone()));
-        let held = history.held_inside(&root);
+        let (held, _) = history.held_and_counted(&root);
         let worked =
             if self.breaks(Rule::WorkedTimeCounts) { Duration::ZERO } else { history.worked() };
         let run = Arc::new(RunState {
@@ -158,7 +162,7 @@ impl RunBuilder {
             counters: Counters::default(),
             delivered: Notify::new(),
             history: Mutex::new(history),
-            events: broadcast::Sender::new(self.event_buffer.max(1)),
+            events: broadcast::Sender::new(self.event_buffer.clamp(1, MOST_EVENTS)),
             listened: AtomicBool::new(false),
             sequence: AtomicU64::new(0),
             stopped: OnceLock::new(),
@@ -175,7 +179,7 @@ impl RunBuilder {
             token: CancellationToken::new(),
             stop: Arc::new(Stop::default()),
             deadline: self.deadline,
-            deadline_wall: self.deadline_wall.map(|at| Instant::now() + left(at)),
+            deadline_wall: self.deadline_wall.map(|at| after(left(at))),
             lease: Lease::root(self.budget, held),
             permissions: self.permissions,
             extensions: self.extensions,

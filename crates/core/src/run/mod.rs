@@ -72,7 +72,8 @@ impl Run {
 
     /// Runs an agent to its end, as a child of this run's root.
     ///
-    /// With a journal that an earlier process has written, it goes on where that one stopped.
+    /// It goes on where an earlier execution of an agent of that name stopped, in this process or in
+    /// one before it. The clock of the run stands still between two executions.
     ///
     /// # Errors
     /// The agent's error, or why the run stopped it. `Suspended` and `Parked` name what has to come
@@ -86,7 +87,9 @@ impl Run {
         agent: A,
         input: A::Input,
     ) -> Result<A::Output, AgentError> {
-        let root = self.context();
+        // Fresh ordinals: executed again, an agent is the same one, and goes on where it stopped.
+        let root = self.context().fresh();
+        let _working = self.env.run.clock.work();
         let name = agent.name().to_owned();
         let work = move |cx| async move { agent.run(input, &cx).await };
         let result = Scope::run_one(&root, &name, self.grace, work).await?.result;
@@ -99,7 +102,7 @@ impl Run {
         if let Some(error) = ended
             && !state.history().is_finished()
         {
-            root.close_inside().await?;
+            root.fresh().child(&name).close_inside().await?;
             state.record(&root.path(), Fact::Finished { error }).await?;
         }
         result
@@ -138,7 +141,7 @@ impl Run {
 
     /// Asks everything to stop. Steps in flight have the run's grace to end; then they are aborted.
     pub fn cancel(&self) {
-        self.env.stop.set(tokio::time::Instant::now() + self.grace);
+        self.env.stop.set(crate::scope::after(self.grace));
         self.env.token.cancel();
     }
 
@@ -175,20 +178,30 @@ impl Run {
         signal: &Key,
         value: &T,
     ) -> Result<Delivery, AgentError> {
+        if !signal.is_signal() {
+            return Ok(Delivery::NotASignal);
+        }
         let codec = |source| AgentError::Codec { key: signal.clone(), what: "input", source };
         let value = Payload::encode(value).map_err(codec)?;
         let run = &self.env.run;
-        let earlier = run.history().peek_mark(signal).cloned();
-        match earlier {
-            Some(Mark::Withdrawn) => return Ok(Delivery::Withdrawn),
-            Some(Mark::Delivered(_)) if !run.breaks(Rule::FirstDeliveryWins) => {
-                return Ok(Delivery::AlreadyDelivered);
+        let written = run.record_where(signal, Fact::Delivered { value }, |history| match history
+            .peek_mark(signal)
+        {
+            Some(Mark::Withdrawn) => Err(Delivery::Withdrawn),
+            Some(Mark::Delivered(_)) if !history.replaces_deliveries => {
+                Err(Delivery::AlreadyDelivered)
             }
-            _ => {}
+            _ if history.is_inside_ended(signal) => Err(Delivery::Withdrawn),
+            _ => Ok(()),
+        });
+        match written {
+            Err(refused) => Ok(refused),
+            Ok(durable) => {
+                durable.await?;
+                run.delivered.notify_waiters();
+                Ok(Delivery::Accepted)
+            }
         }
-        run.record(signal, Fact::Delivered { value }).await?;
-        run.delivered.notify_waiters();
-        Ok(Delivery::Accepted)
     }
 
     /// Waits until every task that this run has started is gone, those of dropped executions too.

@@ -1,18 +1,25 @@
+use std::convert::Infallible;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
 
+use futures::future::BoxFuture;
 use tokio::sync::{Notify, broadcast};
 
 use super::clock::WorkClock;
 use super::stats::Counters;
 use crate::broken::Rule;
-use crate::error::AgentError;
+use crate::contain;
+use crate::error::{AgentError, Source};
 use crate::event::{AgentEvent, EventKind, Events};
 use crate::identity::{Digest, IdempotencyKey, Key, RunId};
 use crate::journal::{Fact, History, Journal, JournalError, Record};
 use crate::step::Reconciler;
+
+/// Resolves when a record is durable.
+type Durable = BoxFuture<'static, Result<(), JournalError>>;
 
 /// What all contexts of a run share.
 #[derive(Debug)]
@@ -47,16 +54,35 @@ impl RunState {
         key: &Key,
         fact: Fact,
     ) -> impl Future<Output = Result<(), AgentError>> + Send + use<'_> {
+        match self.record_where(key, fact, |_| Ok::<_, Infallible>(())) {
+            Ok(durable) => durable,
+        }
+    }
+
+    /// As [`record`](Self::record), unless the history says otherwise at that moment.
+    pub(crate) fn record_where<E, F>(
+        &self,
+        key: &Key,
+        fact: Fact,
+        allow: F,
+    ) -> Result<impl Future<Output = Result<(), AgentError>> + Send + use<'_, E, F>, E>
+    where
+        F: FnOnce(&History) -> Result<(), E>,
+    {
         let record = Record { key: key.clone(), worked: self.clock.worked(), fact };
         let key = key.clone();
-        // Both under one lock, so that the history never knows an order that the journal does not.
+        // All under one lock, so that the history never knows an order that the journal does not.
         let mut history = self.history();
+        allow(&history)?;
         let accepted = match history.apply(&record) {
-            Ok(()) => Ok(self.journal.as_ref().map(|journal| journal.append(record))),
+            Ok(()) => self.append(record),
             Err(found) => Err(JournalError::Inconsistent { seq: history.accepted(), found }),
         };
+        if let Err(error) = &accepted {
+            let _ = self.stopped.set(error.clone());
+        }
         drop(history);
-        async move {
+        Ok(async move {
             let durable = match accepted {
                 Ok(Some(durable)) => durable.await,
                 Ok(None) => Ok(()),
@@ -66,7 +92,17 @@ impl RunState {
                 let _ = self.stopped.set(source.clone());
                 AgentError::Journal { key, source }
             })
-        }
+        })
+    }
+
+    /// Hands a record to the journal. One that panics cannot be relied on any more.
+    fn append(&self, record: Record) -> Result<Option<Durable>, JournalError> {
+        let Some(journal) = &self.journal else { return Ok(None) };
+        let appending = AssertUnwindSafe(|| journal.append(record));
+        catch_unwind(appending).map(Some).map_err(|panic| {
+            let source = Source::new(contain::message(&*panic));
+            JournalError::Stopped { source }
+        })
     }
 
     /// Why the journal takes nothing any more, if so.

@@ -67,14 +67,18 @@ impl Stop {
     /// The earliest instant that the scopes around this one allow it.
     pub(crate) fn inherited(&self) -> Option<Instant> {
         let mut earliest: Option<Instant> = None;
-        let mut allowance = Self::ALLOWANCE;
+        let now = Instant::now();
+        let mut levels = 1;
         let mut above = self.parent.as_deref();
         while let Some(stop) = above {
             if let Some(at) = stop.abort_at.get() {
-                let at = at.checked_sub(allowance).unwrap_or(*at);
+                // Of a short grace each level keeps a part: with none, its tasks would be aborted
+                // before they could see that they were asked to stop.
+                let left = at.saturating_duration_since(now);
+                let at = *at - (Self::ALLOWANCE * levels).min(left * levels / (levels + 1));
                 earliest = Some(earliest.map_or(at, |earliest| earliest.min(at)));
             }
-            allowance += Self::ALLOWANCE;
+            levels += 1;
             above = stop.parent.as_deref();
         }
         earliest

@@ -85,6 +85,7 @@ pub struct Scope<T> {
     /// What ends the phase.
     watch: BoxFuture<'static, Option<Cause>>,
     _cancel: DropGuard,
+    fence: Fence,
 }
 
 /// A task that has not ended.
@@ -134,6 +135,7 @@ impl<T: Send + 'static> Scope<T> {
         Ok(Self {
             cx: cx.clone(),
             env,
+            fence: Fence(Some(live.clone())),
             live,
             ended,
             tasks: JoinSet::new(),
@@ -225,8 +227,11 @@ impl<T: Send + 'static> Scope<T> {
     ) -> usize {
         let (index, spawned) = (self.spawned, Instant::now());
         self.spawned += 1;
-        let id = self.tasks.spawn(task).id();
-        self.running.insert(id, Running { index, cx, spawned });
+        let handle = self.tasks.spawn(task);
+        self.running.insert(handle.id(), Running { index, cx, spawned });
+        if matches!(self.phase, Phase::Aborted(_)) {
+            handle.abort();
+        }
         index
     }
 
@@ -257,9 +262,10 @@ impl<T: Send + 'static> Scope<T> {
             }
             let joined = {
                 let joining = pin!(self.tasks.join_next_with_id());
-                match select(joining, &mut self.watch).await {
-                    Either::Left((joined, _)) => Either::Left(joined),
-                    Either::Right((cause, _)) => Either::Right(cause),
+                // The watch first: a scope in which some task always has ended would never look at it.
+                match select(&mut self.watch, joining).await {
+                    Either::Left((cause, _)) => Either::Right(cause),
+                    Either::Right((joined, _)) => Either::Left(joined),
                 }
             };
             match joined {
@@ -300,8 +306,9 @@ impl<T: Send + 'static> Scope<T> {
             self.stop();
         }
         while self.next().await.is_some() {}
-        let Self { live, mut ended, env, cx, phase, zombies, .. } = self;
+        let Self { live, mut ended, env, cx, phase, zombies, mut fence, .. } = self;
         let below = Arc::downgrade(&live);
+        fence.0 = None;
         drop(live);
         if env.run.breaks(Rule::ScopesWaitForGrandchildren) {
             return zombies;
@@ -331,7 +338,7 @@ impl<T: Send + 'static> Scope<T> {
             Phase::Open => {
                 let cause = cause.unwrap_or(Cause::Cancelled);
                 self.phase = Phase::Stopping(cause);
-                let own = Instant::now() + self.grace;
+                let own = after(self.grace);
                 let shared = !self.env.run.breaks(Rule::SharedAbortInstant);
                 let inherited = self.env.stop.inherited().filter(|_| shared);
                 let at = self.env.stop.set(inherited.map_or(own, |at| at.min(own)));
@@ -358,6 +365,25 @@ impl<T: Send + 'static> Scope<T> {
 fn report(cx: &RunContext, zombies: usize) {
     count(&cx.env().run.counters.zombies, zombies as u64);
     cx.emit(|| EventKind::Zombies { tasks: zombies });
+}
+
+/// The instant after this time, or one so far away that nobody will see it.
+pub(crate) fn after(time: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
+    let now = Instant::now();
+    now.checked_add(time.min(FAR)).unwrap_or(now)
+}
+
+/// Cuts what is left of a dropped scope off from the journal: nobody waits for it any more.
+#[derive(Debug)]
+struct Fence(Option<Arc<Live>>);
+
+impl Drop for Fence {
+    fn drop(&mut self) {
+        if let Some(live) = &self.0 {
+            live.fence();
+        }
+    }
 }
 
 /// Waits until the scope has to stop.

@@ -94,6 +94,14 @@ impl RunContext {
         let intent = self.record_intent(key, options, digest).await?;
 
         let run = &self.env().run;
+        if intent == Intent::Written {
+            // Writing it may have taken long.
+            if let Err(late) = self.check() {
+                let failed = Fact::Failed { error: late.recorded(), spent: Budget::ZERO };
+                self.write(key, failed).await?;
+                return Err(late);
+            }
+        }
         let step = StepContext(Arc::new(Inner {
             env: self.env().clone(),
             key: key.clone(),
@@ -116,8 +124,9 @@ impl RunContext {
                 spent,
             },
         );
-        // A task that could not be aborted may come this far when nobody waits for it any more.
-        self.check_open()?;
+        // A task that could not be aborted may come this far when nobody waits for it any more. A
+        // latch, on the other hand, is about what comes next.
+        self.check_unfenced()?;
         self.conclude(key, intent, digest, result, reservation, spent).await
     }
 
@@ -137,15 +146,21 @@ impl RunContext {
             Ok((payload, _)) => Outcome::Ok(payload.clone()),
             Err(error) if self.is_receipt(error) => Outcome::Err(error.recorded()),
             Err(error) => {
-                let certain =
-                    error.class().is_certain() && !run.breaks(Rule::TransientIsNotInDoubt);
-                if certain {
+                if self.leaves_no_doubt(error) {
                     reservation.settle(spent);
+                    if intent == Intent::NotNeeded && !spent.is_zero() {
+                        // A failure is that of something that began.
+                        let (effect, reserved) = (Effect::Pure, Budget::ZERO);
+                        drop(run.record(key, Fact::Intent { effect, digest, reserved }));
+                    }
                     if intent == Intent::Written || !spent.is_zero() {
                         let failed = Fact::Failed { error: error.recorded(), spent };
                         // Lost, it leaves the step in doubt, which is safe.
                         let _ = run.record(key, failed).await;
                     }
+                } else {
+                    let reserved = reservation.amount();
+                    reservation.settle(reserved.max(spent));
                 }
                 return result.map(|(_, output)| output);
             }
@@ -161,11 +176,14 @@ impl RunContext {
     }
 
     pub(crate) fn is_receipt(&self, error: &AgentError) -> bool {
-        // A mistake in the code around the step says nothing of its effect, and is mended.
-        let mistake =
-            matches!(error, AgentError::NestedStep { .. } | AgentError::ConcurrentStep { .. });
         let any = self.env().run.breaks(Rule::OnlyFinalIsReceipt);
-        (error.class().is_receipt() && !mistake) || any
+        (error.class().is_receipt() && !is_mistake(error)) || any
+    }
+
+    /// Whether a failed body is known to have had no effect.
+    fn leaves_no_doubt(&self, error: &AgentError) -> bool {
+        let broken = self.env().run.breaks(Rule::TransientIsNotInDoubt);
+        error.class().is_certain() && !is_mistake(error) && !broken
     }
 
     async fn record_intent(
@@ -210,6 +228,11 @@ impl RunContext {
         }
         Ok(reservation)
     }
+}
+
+/// A mistake in the code around a step says nothing of its effect, and is mended.
+fn is_mistake(error: &AgentError) -> bool {
+    matches!(error, AgentError::NestedStep { .. } | AgentError::ConcurrentStep { .. })
 }
 
 /// Whether the journal knows that the body was to begin. A pure step that reserves nothing need not

@@ -1,6 +1,5 @@
 use super::{Effect, Fate, InDoubt, Reconciled, receipt};
 use crate::broken::Rule;
-use crate::budget::Budget;
 use crate::contain::contain;
 use crate::context::RunContext;
 use crate::error::{AgentError, Class, RecordedError};
@@ -50,8 +49,9 @@ impl RunContext {
                 return Err(AgentError::Parked { step: key.clone(), reason });
             }
         };
-        // What the attempt in doubt had reserved is already counted as spent.
-        run.record(key, receipt(*digest, outcome.clone(), Budget::ZERO)).await?;
+        // What the attempt in doubt had reserved counts as spent, in every later process too.
+        let reserved = run.history().reserved(key);
+        self.write(key, receipt(*digest, outcome.clone(), reserved)).await?;
         Ok(Resolved::Receipt(outcome))
     }
 

@@ -35,7 +35,7 @@ where
         let queue = Arc::new(Queue::new(inputs, self.naming.clone(), WINDOW.max(4 * limit)));
         let mut ordered = Ordered::new(&self.combiner);
         // A failure that the journal knows decides, whatever else might now succeed.
-        let mut failure = cx.first_failure();
+        let mut failure = cx.first_failed_child();
         let mut waiting: Option<AgentError> = None;
 
         let mut scope = Scope::open(cx)?.with_grace(self.grace);
@@ -104,10 +104,10 @@ where
         if matches!(failure.class(), Class::Parked | Class::Diverged) {
             return Err(failure);
         }
-        let failure = cx.first_failure().unwrap_or(failure);
+        let failure = cx.first_failed_child().unwrap_or(failure);
         match failure.class() {
             Class::Permanent => {
-                cx.close_inside().await?;
+                cx.close_children().await?;
                 Err(failure)
             }
             // Cancelled is no failure of a child: one that waits says more.

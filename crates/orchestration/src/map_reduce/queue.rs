@@ -164,7 +164,7 @@ impl<I, O> Queue<I, O> {
 impl<I> Inputs<I> {
     fn name(&mut self, index: usize, input: &I) -> Result<ChildKey, PatternError> {
         match &self.naming {
-            Naming::Index => Ok(ChildKey::Index(index as u64)),
+            Naming::Index => Ok((index as u64).into()),
             Naming::Key(key) => {
                 let key = key(input);
                 if let Some(first) = self.seen.insert(key.clone(), index) {

@@ -157,7 +157,7 @@ async fn flaky(
     n: u64,
 ) -> Result<u64, AgentError> {
     let three = NonZeroU32::new(3).unwrap();
-    cx.attempts(three, |cx| {
+    cx.attempts("tries", three, |cx| {
         let process = process.clone();
         async move {
             let n = add_one(&cx, &process, "solid", effect, n).await?;

@@ -60,13 +60,13 @@ pub(crate) async fn keyed_children_keep_their_names() {
             let process = process.clone();
             async move { add_one(&cx, &process, "step", Effect::Irreversible, n).await }
         });
-        MapReduce::collect("map", one).with_concurrency(1).key_by(u64::to_string).durable()
+        MapReduce::collect("map", one).with_concurrency(1).key_by(|n| format!("item {n}")).durable()
     };
     let machine = new_machine(1);
     crash(&machine, Crash::at(6, Moment::Before), build, vec![1, 2, 3]).await;
     assert_eq!(boot(&machine, build, vec![3, 2, 1]).await.unwrap(), [4, 3, 2]);
     for n in [1, 2, 3] {
-        assert_eq!(machine.world().executions(&format!("/map[{n}]/step")), 1);
+        assert_eq!(machine.world().executions(&format!("/map[item {n}]/step")), 1);
     }
     check(&machine);
 }

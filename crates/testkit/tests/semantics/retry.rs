@@ -9,8 +9,8 @@ use maniple_testkit::Process;
 use crate::common::*;
 
 const MAX: NonZeroU32 = NonZeroU32::new(3).unwrap();
-const FLAKY: &str = "/try/flaky";
-const SOLID: &str = "/try/solid";
+const FLAKY: &str = "/try/pay/flaky";
+const SOLID: &str = "/try/pay/solid";
 
 /// An irreversible step that succeeds and one that fails transiently as often as the input says,
 /// tried at most three times.
@@ -32,7 +32,7 @@ fn trying(process: Process) -> impl BaseAgent<Input = u64, Output = u64> {
                     .await
                 }
             };
-            cx.attempts(MAX, work).await
+            cx.attempts("pay", MAX, work).await
         }
     })
 }
@@ -57,7 +57,7 @@ pub(crate) async fn crash_before_intent() {
     // Before the failed attempt is written down it does not count; the step's failure is known, so
     // the irreversible step is not in doubt.
     let machine = new_machine(2);
-    crash(&machine, before("/try:attempt", Kind::Decided), trying, 1).await;
+    crash(&machine, before("/try/pay:%attempt", Kind::Decided), trying, 1).await;
     assert_eq!(boot(&machine, trying, 1).await.unwrap(), 2);
     assert_eq!(machine.world().executions(FLAKY), 2);
     check(&machine);
@@ -85,8 +85,8 @@ pub(crate) async fn crash_after_intent() {
 pub(crate) async fn crash_after_receipt() {
     // Each written failure counts, in whichever process it was: no crash adds an attempt.
     let machine = new_machine(4);
-    crash(&machine, after("/try:attempt", Kind::Decided), trying, 9).await;
-    crash(&machine, after("/try:attempt#2", Kind::Decided), trying, 9).await;
+    crash(&machine, after("/try/pay:%attempt", Kind::Decided), trying, 9).await;
+    crash(&machine, after("/try/pay:%attempt#2", Kind::Decided), trying, 9).await;
     assert_eq!(class(&boot(&machine, trying, 9).await), Some(Class::Transient));
     assert_eq!(machine.world().executions(FLAKY), 3);
     assert_eq!(machine.world().executions(SOLID), 1);
@@ -110,12 +110,12 @@ pub(crate) async fn inside_a_parallel_branch() {
     for seed in 0..SEEDS {
         let build = |p: Process| MapReduce::collect("map", trying(p)).with_concurrency(3).durable();
         let machine = new_machine(seed);
-        crash(&machine, after("/map[1]:attempt", Kind::Decided), build, vec![0, 1, 2]).await;
+        crash(&machine, after("/map[1]/pay:%attempt", Kind::Decided), build, vec![0, 1, 2]).await;
         let resumed = boot(&machine, build, vec![0, 1, 2]).await;
         if class(&resumed) != Some(Class::Parked) {
             assert_eq!(resumed.unwrap(), [1, 2, 3]);
             for (i, executions) in [1, 2, 3].into_iter().enumerate() {
-                assert_eq!(machine.world().executions(&format!("/map[{i}]/flaky")), executions);
+                assert_eq!(machine.world().executions(&format!("/map[{i}]/pay/flaky")), executions);
             }
         }
         check(&machine);
@@ -126,7 +126,7 @@ pub(crate) async fn inside_a_parallel_branch() {
             agent_fn("outer", move |failures: u64, cx| {
                 let inner = inner.clone();
                 async move {
-                    cx.attempts(MAX, |cx| {
+                    cx.attempts("pay", MAX, |cx| {
                         let inner = inner.clone();
                         async move { inner.run(failures, &cx.child("try")).await }
                     })
@@ -136,7 +136,7 @@ pub(crate) async fn inside_a_parallel_branch() {
         };
         let machine = new_machine(seed);
         assert_eq!(boot(&machine, nested, 7).await.unwrap(), 8);
-        assert_eq!(machine.world().executions("/outer/try/flaky"), 8);
+        assert_eq!(machine.world().executions("/outer/pay/try/pay/flaky"), 8);
         check(&machine);
     }
 }

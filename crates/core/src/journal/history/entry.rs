@@ -10,6 +10,8 @@ pub(super) struct Entry {
     pub(super) seq: u64,
     /// Whether this process has come by here; what it has not reached yet is held in the leases.
     pub(super) visited: bool,
+    /// Whether this process is past here, be it that it came by or that it never will.
+    pub(super) passed: bool,
     pub(super) body: Body,
 }
 
@@ -48,6 +50,7 @@ pub(crate) enum Mark {
 
 impl Entry {
     pub(super) fn visit(&mut self) -> Budget {
+        self.passed = true;
         if std::mem::replace(&mut self.visited, true) { Budget::ZERO } else { self.used() }
     }
 
@@ -55,6 +58,14 @@ impl Entry {
         match &self.body {
             Body::Work(work) => work.spent.plus(work.reserved()),
             Body::Mark(_) => Budget::ZERO,
+        }
+    }
+
+    /// Whether code has written it that would come by here again.
+    pub(super) fn is_of_code(&self) -> bool {
+        match &self.body {
+            Body::Work(work) => !matches!(work.state, State::Abandoned),
+            Body::Mark(mark) => matches!(mark, Mark::Decided(_)),
         }
     }
 

@@ -12,6 +12,7 @@ use crate::identity::{Digest, Key, RunId};
 use crate::step::Effect;
 pub(crate) use entry::Mark;
 use entry::{Body, Entry, State, Work};
+pub(crate) use inside::Open;
 pub(crate) use standing::Standing;
 
 /// What the records of a run amount to: a pure fold over them, kept up to date as new ones are
@@ -28,6 +29,8 @@ pub(crate) struct History {
     /// What lies directly inside each key that anything lies inside of.
     tree: HashMap<Key, Vec<Key>>,
     in_flight: HashSet<Key>,
+    /// A broken variant: the last delivery of a signal wins.
+    pub(crate) replaces_deliveries: bool,
 }
 
 impl History {
@@ -39,7 +42,7 @@ impl History {
             history.apply(&record).map_err(|found| JournalError::Inconsistent { seq, found })?;
         }
         for entry in history.entries.values_mut() {
-            entry.visited = false;
+            (entry.visited, entry.passed) = (false, false);
         }
         Ok(history)
     }
@@ -138,14 +141,20 @@ impl History {
     }
 
     fn mark(&mut self, seq: u64, key: &Key, mark: Mark) {
-        self.insert(seq, key, Body::Mark(mark));
+        // The first delivery stands, and asking for it late does not undo it.
+        let stands =
+            |entry: &Entry| matches!(&entry.body, Body::Mark(Mark::Delivered(_) | Mark::Withdrawn));
+        let first_wins = !(self.replaces_deliveries && matches!(mark, Mark::Delivered(_)));
+        if !(first_wins && self.entries.get(key).is_some_and(stands)) {
+            self.insert(seq, key, Body::Mark(mark));
+        }
     }
 
     fn insert(&mut self, seq: u64, key: &Key, body: Body) {
-        let entry = Entry { seq, visited: true, body };
+        let entry = Entry { seq, visited: true, passed: true, body };
         let is_open = usize::from(entry.is_open());
         let before = self.entries.insert(key.clone(), entry);
-        if before.is_none() {
+        if before.is_none() && !self.tree.contains_key(key) {
             self.plant(key);
         }
         let was_open = usize::from(before.is_some_and(|before| before.is_open()));

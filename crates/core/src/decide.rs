@@ -1,0 +1,93 @@
+//! What is decided once, and answered by the journal from then on.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::broken::Rule;
+use crate::context::RunContext;
+use crate::context::node::keyed;
+use crate::error::AgentError;
+use crate::identity::{Key, Name, Sigil};
+use crate::journal::{Fact, Mark, Outcome, Payload};
+use crate::step::{decode, encode};
+
+impl RunContext {
+    /// Decides something that depends on time, arrival or chance, once: the first time `decide` is
+    /// called and its value is journaled before it is returned; from then on the journal answers.
+    ///
+    /// It is named by this context's path, `name`, the attempts around it, and how many of that name
+    /// were made here before.
+    ///
+    /// # Errors
+    /// `Parked` where the journal has stopped; `Codec` where the value does not survive JSON;
+    /// `NestedStep` in the body of a step.
+    ///
+    /// # Cancel safety
+    /// Dropped, the decision may have been made.
+    pub async fn decide<T, F>(&self, name: &str, decide: F) -> Result<T, AgentError>
+    where
+        T: Serialize + DeserializeOwned + Send,
+        F: FnOnce() -> T + Send,
+    {
+        let key = self.decision_key(&self.name(name))?;
+        self.check_open()?;
+        if let Some(recorded) = self.recorded(&key) {
+            return decode(&key, Outcome::Ok(recorded));
+        }
+        let (payload, value) = encode(&key, &decide())?;
+        self.record_decision(&key, payload).await?;
+        Ok(value)
+    }
+
+    /// Records what a durable pattern is made of when it first starts, and compares it ever after.
+    ///
+    /// # Errors
+    /// `Diverged`, with both, where the journal knows another shape.
+    pub fn check_shape<T: Serialize>(&self, shape: &T) -> Result<(), AgentError> {
+        self.check_open()?;
+        let key = Key::new(&format!("{}:%shape", self.node.path().as_str()));
+        let codec = |source| AgentError::Codec { key: key.clone(), what: "input", source };
+        let now = Payload::encode(shape).map_err(codec)?;
+        match self.recorded(&key) {
+            None => {
+                // It precedes whatever the pattern records, so nobody has to wait for it.
+                drop(self.env().run.record(&key, Fact::Decided { value: now }));
+                Ok(())
+            }
+            Some(recorded) if recorded == now => Ok(()),
+            Some(recorded) => {
+                let found = format!("recorded shape {recorded:?}, now {now:?}");
+                Err(AgentError::Diverged { key: self.path(), found: found.into() })
+            }
+        }
+    }
+
+    /// The key of the next decision of this name.
+    pub(crate) fn decision_key(&self, name: &Name) -> Result<Key, AgentError> {
+        let path = self.node.path();
+        self.check_not_nested(|| Key::new(&keyed(path.as_str(), Sigil::Decision, name, 1)))?;
+        let ordinal = self.node.next_ordinal(Sigil::Decision, name);
+        let key = keyed(path.as_str(), Sigil::Decision, name, ordinal);
+        let attempts = self.node.attempts();
+        Ok(Key::new(&if attempts.is_empty() { key } else { format!("{key}@{attempts}") }))
+    }
+
+    /// The decision under this key, if it was made.
+    pub(crate) fn recorded(&self, key: &Key) -> Option<Payload> {
+        match self.env().run.history().visit_mark(key) {
+            Some(Mark::Decided(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    pub(crate) async fn record_decision(
+        &self,
+        key: &Key,
+        value: Payload,
+    ) -> Result<(), AgentError> {
+        if self.env().run.breaks(Rule::DecisionsAreJournaled) {
+            return Ok(());
+        }
+        self.write(key, Fact::Decided { value }).await
+    }
+}

@@ -1,0 +1,15 @@
+//! A run and what its agents are given: control, time, events, errors, permissions; and what of it
+//! is written down.
+#![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod agents;
+mod digest;
+mod errors;
+mod events;
+mod pause;
+mod records;
+mod rights;
+mod stats;

@@ -1,0 +1,12 @@
+//! Scopes: what they stop, how long they give, and that nothing outlives them.
+#![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
+mod alive;
+#[path = "../common/mod.rs"]
+mod common;
+mod deadline;
+mod leaked;
+mod panics;
+mod stop;
+mod tree;
+mod zombie;
