@@ -84,3 +84,15 @@ impl Stop {
         earliest
     }
 }
+
+/// Cuts what is left of a dropped scope off from the journal: nobody waits for it any more.
+#[derive(Debug)]
+pub(super) struct Fence(pub(super) Option<Arc<Live>>);
+
+impl Drop for Fence {
+    fn drop(&mut self) {
+        if let Some(live) = &self.0 {
+            live.fence();
+        }
+    }
+}

@@ -2,12 +2,13 @@
 
 mod children;
 mod live;
+mod phase;
 mod task;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,10 @@ use tokio::time::Instant;
 use tokio_util::sync::DropGuard;
 
 pub use children::Children;
+use live::Fence;
 pub(crate) use live::{Ended, Live, Stop};
+pub(crate) use phase::after;
+use phase::{Cause, Phase, stopped};
 pub use task::{Done, Timing};
 
 use crate::broken::Rule;
@@ -94,20 +98,6 @@ struct Running {
     index: usize,
     cx: RunContext,
     spawned: Instant,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Open,
-    Stopping(Cause),
-    Aborted(Cause),
-}
-
-/// Why a scope stops its tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cause {
-    Cancelled,
-    Deadline,
 }
 
 impl<T: Send + 'static> Scope<T> {
@@ -331,78 +321,11 @@ impl<T: Send + 'static> Scope<T> {
         }
         zombies.max(1)
     }
-
-    /// Goes on to the next phase: from open to stopping to aborted to given up.
-    fn advance(&mut self, cause: Option<Cause>) {
-        match self.phase {
-            Phase::Open => {
-                let cause = cause.unwrap_or(Cause::Cancelled);
-                self.phase = Phase::Stopping(cause);
-                let own = after(self.grace);
-                let shared = !self.env.run.breaks(Rule::SharedAbortInstant);
-                let inherited = self.env.stop.inherited().filter(|_| shared);
-                let at = self.env.stop.set(inherited.map_or(own, |at| at.min(own)));
-                self.env.token.cancel();
-                self.watch = until(at);
-            }
-            Phase::Stopping(cause) => {
-                self.phase = Phase::Aborted(cause);
-                self.tasks.abort_all();
-                self.watch = until(Instant::now() + GIVE_UP);
-            }
-            Phase::Aborted(_) => {
-                self.live.fence();
-                self.zombies = self.tasks.len();
-                report(&self.cx, self.zombies);
-                self.tasks.detach_all();
-                self.given_up = self.running.drain().map(|(_, running)| running).collect();
-                self.watch = std::future::pending().boxed();
-            }
-        }
-    }
 }
 
 fn report(cx: &RunContext, zombies: usize) {
     count(&cx.env().run.counters.zombies, zombies as u64);
     cx.emit(|| EventKind::Zombies { tasks: zombies });
-}
-
-/// The instant after this time, or one so far away that nobody will see it.
-pub(crate) fn after(time: Duration) -> Instant {
-    const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
-    let now = Instant::now();
-    now.checked_add(time.min(FAR)).unwrap_or(now)
-}
-
-/// Cuts what is left of a dropped scope off from the journal: nobody waits for it any more.
-#[derive(Debug)]
-struct Fence(Option<Arc<Live>>);
-
-impl Drop for Fence {
-    fn drop(&mut self) {
-        if let Some(live) = &self.0 {
-            live.fence();
-        }
-    }
-}
-
-/// Waits until the scope has to stop.
-async fn stopped(env: &Env) -> Cause {
-    let cancelled = pin!(env.token.cancelled());
-    if env.has_deadline() {
-        select(cancelled, pin!(env.deadline_passed())).await;
-    } else {
-        cancelled.await;
-    }
-    if env.is_past_deadline() { Cause::Deadline } else { Cause::Cancelled }
-}
-
-fn until(at: Instant) -> Pin<Box<dyn Future<Output = Option<Cause>> + Send>> {
-    async move {
-        tokio::time::sleep_until(at).await;
-        None
-    }
-    .boxed()
 }
 
 impl<T> fmt::Debug for Scope<T> {
