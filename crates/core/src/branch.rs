@@ -19,6 +19,8 @@ impl RunContext {
     /// Runs a durable branch, named by the path of this context: when the journal holds its result,
     /// that is returned and nothing runs.
     ///
+    /// It is the first and only thing that is opened in its context.
+    ///
     /// A branch is not a step: one that was entered and has no result is entered again, and the
     /// steps in it replay. What it does outside of steps happens at least once.
     ///
@@ -38,6 +40,9 @@ impl RunContext {
         let key = &self.path();
         self.check_not_nested(|| key.clone())?;
         self.check_open()?;
+        if self.node.is_used() {
+            return Err(AgentError::PlaceInUse { key: key.clone(), what: "a branch" });
+        }
         let run = &self.env().run;
         let digest = self.digest(key, &input)?;
         let (state, used) = run.history().enter(key, None, &digest);
@@ -47,6 +52,7 @@ impl RunContext {
             Standing::Done(outcome) => {
                 count(&run.counters.branches_replayed, 1);
                 run.emit(|| key.clone(), || EventKind::Replayed);
+                self.end_place();
                 return decode(key, outcome);
             }
             Standing::Abandoned => return Err(AgentError::Cancelled { key: key.clone() }),
@@ -85,7 +91,15 @@ impl RunContext {
             run.history().used_inside(key)
         };
         run.record(key, receipt(digest, outcome, spent)).await?;
+        self.end_place();
         result.map(|(_, output)| output)
+    }
+
+    /// A branch that has ended is all that there is in its context: its receipt has made the journal
+    /// forget the rest.
+    fn end_place(&self) {
+        let ended = AgentError::PlaceInUse { key: self.path(), what: "what follows a branch" };
+        let _ = self.node.anchor().latch.set(ended);
     }
 
     /// Ends a pattern that will not come by its children again: what is open inside the

@@ -104,9 +104,14 @@ impl RunContext {
     /// earlier attempt or process, is a part of the share.
     ///
     /// # Errors
-    /// [`BudgetExhausted`](AgentError::BudgetExhausted) when less than that remains.
+    /// [`BudgetExhausted`](AgentError::BudgetExhausted) when less than that remains,
+    /// [`PlaceInUse`](AgentError::PlaceInUse) where something was opened in this context before.
     pub fn with_budget(self, limit: Budget) -> Result<Self, AgentError> {
         let path = self.node.path();
+        if self.node.is_used() {
+            let what = "a share of the budget";
+            return Err(AgentError::PlaceInUse { key: path.clone(), what });
+        }
         let (held, counted) = self.env().run.history().held_and_counted(path);
         let lease = self.env().lease.grant_at(limit, held, counted);
         let lease =

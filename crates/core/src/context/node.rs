@@ -86,6 +86,13 @@ impl Node {
         *taken
     }
 
+    /// Whether anything of the host's was opened here.
+    pub(crate) fn is_used(&self) -> bool {
+        let Some(ordinals) = self.anchor().ordinals.get() else { return false };
+        let ordinals = ordinals.lock().unwrap_or_else(PoisonError::into_inner);
+        ordinals.taken.keys().any(|(_, name)| !name.is_ours())
+    }
+
     /// Claims a name; `false` if something of that name is in flight here.
     pub(crate) fn claim(&self, sigil: Sigil, name: &Name) -> bool {
         self.ordinals().in_flight.insert((sigil, name.clone()))

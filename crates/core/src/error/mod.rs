@@ -96,6 +96,14 @@ pub enum AgentError {
         /// The second one.
         key: Key,
     },
+    /// A branch or a share of the budget wants a place of its own, and this one has other content.
+    #[error("{key} is in use: give {what} a child context of its own")]
+    PlaceInUse {
+        /// The place.
+        key: Key,
+        /// What wanted it: "a branch", "a share of the budget", "what follows a branch".
+        what: &'static str,
+    },
     /// The context does not permit this effect or tool.
     #[error("{key} is not permitted: {wanted} exceeds {allowed}")]
     NotPermitted {
@@ -156,6 +164,7 @@ impl AgentError {
             Self::Diverged { .. } => Class::Diverged,
             Self::NestedStep { .. }
             | Self::ConcurrentStep { .. }
+            | Self::PlaceInUse { .. }
             | Self::NotPermitted { .. }
             | Self::Codec { .. } => Class::Permanent,
         }

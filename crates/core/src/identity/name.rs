@@ -53,6 +53,12 @@ impl Name {
         Self(text.into())
     }
 
+    /// Whether it is one of Maniple's own; escapes have capital letters.
+    pub(crate) fn is_ours(&self) -> bool {
+        let mut text = self.0.bytes();
+        text.next() == Some(b'%') && text.next().is_some_and(|byte| byte.is_ascii_lowercase())
+    }
+
     /// The escaped text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -109,7 +109,8 @@ impl Run {
     }
 
     /// The context at the root of the run, from which a host that drives agents itself derives
-    /// theirs.
+    /// theirs. The clock runs from the opening of the run until an execution ends, and during each
+    /// later one.
     pub fn context(&self) -> RunContext {
         self.root.lock().unwrap_or_else(PoisonError::into_inner).cx.clone()
     }
@@ -155,7 +156,8 @@ impl Run {
         self.env.run.clock.resume();
     }
 
-    /// Whether the journal holds the receipt of this step or branch.
+    /// Whether the journal holds the receipt of this step or branch. What lies inside a branch that
+    /// has one is forgotten, and not asked for again.
     pub fn is_done(&self, key: &Key) -> bool {
         self.env.run.history().is_done(key)
     }

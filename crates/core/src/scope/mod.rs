@@ -250,7 +250,14 @@ impl<T: Send + 'static> Scope<T> {
             if self.tasks.is_empty() {
                 return None;
             }
-            let joined = {
+            // Who has ended is no zombie, however late it is asked for.
+            let ended = match self.phase {
+                Phase::Aborted(_) => self.tasks.try_join_next_with_id(),
+                _ => None,
+            };
+            let joined = if ended.is_some() {
+                Either::Left(ended)
+            } else {
                 let joining = pin!(self.tasks.join_next_with_id());
                 // The watch first: a scope in which some task always has ended would never look at it.
                 match select(&mut self.watch, joining).await {

@@ -127,6 +127,10 @@ impl RunContext {
         // A task that could not be aborted may come this far when nobody waits for it any more. A
         // latch, on the other hand, is about what comes next.
         self.check_unfenced()?;
+        if run.history().is_inside_ended(key) {
+            // A task that the branch around it did not wait for.
+            return Err(AgentError::Cancelled { key: key.clone() });
+        }
         self.conclude(key, intent, digest, result, reservation, spent).await
     }
 
@@ -232,7 +236,12 @@ impl RunContext {
 
 /// A mistake in the code around a step says nothing of its effect, and is mended.
 fn is_mistake(error: &AgentError) -> bool {
-    matches!(error, AgentError::NestedStep { .. } | AgentError::ConcurrentStep { .. })
+    matches!(
+        error,
+        AgentError::NestedStep { .. }
+            | AgentError::ConcurrentStep { .. }
+            | AgentError::PlaceInUse { .. }
+    )
 }
 
 /// Whether the journal knows that the body was to begin. A pure step that reserves nothing need not

@@ -75,7 +75,7 @@ impl History {
 
     pub(crate) fn is_done(&self, key: &Key) -> bool {
         let done = |body: &Body| matches!(body, Body::Work(Work { state: State::Done(_), .. }));
-        self.entries.get(key).is_some_and(|entry| done(&entry.body)) || self.is_inside_ended(key)
+        self.entries.get(key).is_some_and(|entry| done(&entry.body))
     }
 }
 
