@@ -72,7 +72,15 @@ impl RunContext {
             }
             self.check()?;
             if !matches!(mark, Some(Mark::Awaited)) {
-                run.record(key, Fact::Awaited).await?;
+                let stands = |mark: Option<&Mark>| {
+                    matches!(mark, Some(Mark::Delivered(_) | Mark::Withdrawn))
+                };
+                let written = run.record_where(key, Fact::Awaited, |history| {
+                    if stands(history.peek_mark(key)) { Err(()) } else { Ok(()) }
+                });
+                // Delivered since it was looked up: it is looked up again.
+                let Ok(durable) = written else { continue };
+                durable.await?;
                 run.emit(|| key.clone(), || EventKind::Suspended);
             }
             if run.journal.is_some() {

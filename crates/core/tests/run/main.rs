@@ -11,5 +11,7 @@ mod errors;
 mod events;
 mod pause;
 mod records;
+mod resume;
 mod rights;
+mod signals;
 mod stats;

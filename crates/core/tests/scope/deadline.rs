@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{cases, open, paused};
+use common::{cases, open, paused, settle};
 use futures::future::pending;
 use maniple_core::{AgentError, Class, Effect, Run, RunContext, Scope, agent_fn};
 use proptest::prelude::*;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, advance, sleep};
 
 use crate::common;
 
@@ -136,4 +136,27 @@ fn level(
         scope.close().await;
         Ok(1 + done.and_then(|done| done.result.ok()).unwrap_or(0))
     })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_passes_while_tasks_come_and_go() {
+    let run = open(Run::builder("busy").with_deadline(10 * SECOND)).await;
+    let mut scope = Scope::open(&run.context()).unwrap();
+    let idle = scope.child("idle");
+    scope.spawn(idle, |cx: RunContext| async move {
+        cx.cancelled().await;
+        Ok("told")
+    });
+    // Some task has always ended already when the owner asks for the next one.
+    for item in 0..1000 {
+        let child = scope.child_at(item);
+        scope.spawn(child, |_| async { Ok("item") });
+        advance(SECOND / 10).await;
+        settle().await;
+        let done = scope.next().await.unwrap();
+        if done.result.unwrap() == "told" {
+            return;
+        }
+    }
+    panic!("ten times the deadline has passed");
 }

@@ -8,7 +8,7 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, pending};
 use maniple_core::{AgentError, Class, Run, RunContext, Scope, agent_fn};
 use proptest::prelude::*;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::common;
 
@@ -167,6 +167,30 @@ async fn an_abort_instant_of_its_own_is_caught() {
     let builder = Run::builder("broken").with_grace(SECOND);
     let run = open(builder.breaking(Rule::SharedAbortInstant)).await;
     assert!(!inner_owner_settles(&run).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scope_that_is_fed_while_it_stops_ends() {
+    let run = open(Run::builder("fed")).await;
+    let mut scope: Scope<()> = Scope::open(&run.context()).unwrap().with_grace(SECOND);
+    let cx = scope.child_at(0);
+    scope.spawn(cx, |_| pending());
+    scope.stop();
+    let ended = timeout(HOUR, async {
+        let mut ended = 0;
+        while let Some(done) = scope.next().await {
+            assert_eq!(done.result.unwrap_err().class(), Class::Cancelled);
+            ended += 1;
+            if ended < 4 {
+                // As an owner does that starts the next item whenever one has ended.
+                let cx = scope.child_at(ended);
+                scope.spawn(cx, |_| pending());
+            }
+        }
+        ended
+    });
+    assert_eq!(ended.await, Ok(4), "a task that came after the abort is never aborted");
+    assert_eq!(run.stats().zombies, 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,7 +11,7 @@ use maniple_core::{
     AgentError, Class, Effect, EventKind, Fact, MemoryJournal, Record, Run, RunContext, Scope,
     agent_fn,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
 use crate::common;
 
@@ -116,6 +116,49 @@ async fn a_zombie_opens_nothing_when_it_comes_back() {
     for error in refused.iter() {
         assert_eq!(error.as_ref().map(AgentError::class), Some(Class::Cancelled));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_that_was_given_up_writes_nothing_though_its_scope_is_still_open() {
+    let (block, entered, release) = block();
+    let journal = MemoryJournal::new();
+    let run = reopen(&journal).await;
+    let mut scope = Scope::open(&run.context()).unwrap().with_grace(GRACE);
+    let child = scope.child("zombie");
+    // It closes when the task is gone.
+    let (alive, mut gone) = mpsc::channel::<()>(1);
+    scope.spawn(child, |cx| async move {
+        let _alive = alive;
+        blocking_step(cx, block).await
+    });
+    entered.notified().await;
+    scope.stop();
+    let done = scope.next().await.unwrap();
+    assert_eq!(done.result.unwrap_err().class(), Class::Cancelled);
+
+    let before = journal.records();
+    release.send(()).unwrap();
+    assert_eq!(gone.recv().await, None);
+    assert_eq!(journal.records(), before, "a zombie wrote to the journal");
+    scope.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_of_a_dropped_scope_writes_nothing_though_the_run_goes_on() {
+    let (block, entered, release) = block();
+    let journal = MemoryJournal::new();
+    let run = reopen(&journal).await;
+    let mut scope = Scope::open(&run.context()).unwrap();
+    let child = scope.child("zombie");
+    scope.spawn(child, |cx| blocking_step(cx, block));
+    entered.notified().await;
+    drop(scope);
+
+    let before = journal.records();
+    release.send(()).unwrap();
+    run.quiesce().await;
+    assert_eq!(journal.records(), before, "it wrote to the journal");
+    assert_eq!(receipts(&before), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
