@@ -112,7 +112,11 @@ impl RunContext {
     /// # Cancel safety
     /// Cancel safe: what is closed stays closed.
     pub async fn close_children(&self) -> Result<(), AgentError> {
-        let open = self.env().run.history().open_in_children(self.node.path());
+        let open = {
+            let mut history = self.env().run.history();
+            history.pass_inside(self.node.path());
+            history.open_in_children(self.node.path())
+        };
         self.close(open).await
     }
 

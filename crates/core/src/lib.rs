@@ -60,6 +60,7 @@ mod journal;
 mod permission;
 mod run;
 mod scope;
+mod settle;
 mod signal;
 mod step;
 #[cfg(feature = "testkit")]

@@ -1,4 +1,6 @@
-use maniple_core::{Class, Classify};
+use std::fmt;
+
+use maniple_core::{Class, Classify, RecordedError};
 
 /// What is wrong with how a pattern is used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,10 +16,41 @@ pub enum PatternError {
         /// The place of the other.
         second: usize,
     },
+    /// A quorum, or the least that a best effort needs, cannot be reached any more.
+    #[error(
+        "{succeeded} of {of} children succeeded, where {needed} are needed{}",
+        First(first.as_ref())
+    )]
+    TooFew {
+        /// How many had to succeed.
+        needed: usize,
+        /// How many did.
+        succeeded: usize,
+        /// How many children there were.
+        of: usize,
+        /// The first of those that failed, with its index from 0.
+        first: Option<(usize, RecordedError)>,
+        /// `Permanent` where enough have failed for good, else `Transient`.
+        class: Class,
+    },
+}
+
+struct First<'a>(Option<&'a (usize, RecordedError)>);
+
+impl fmt::Display for First<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some((index, error)) => write!(f, "; child {index} failed first: {error}"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Classify for PatternError {
     fn class(&self) -> Class {
-        Class::Permanent
+        match self {
+            Self::DuplicateKey { .. } => Class::Permanent,
+            Self::TooFew { class, .. } => *class,
+        }
     }
 }

@@ -35,13 +35,31 @@ use std::time::Duration;
 
 mod call;
 mod error;
+mod fan_out;
+mod fork_join;
+mod inputs;
 mod map_reduce;
+mod over;
+mod partial;
+mod parts;
 mod pipeline;
+mod policy;
 mod report;
 
 pub use error::PatternError;
-pub use map_reduce::{Collect, Combiner, FnCombiner, MapReduce, combiner};
-pub use pipeline::{DurableStages, Pipeline, Stage, Stages, Then};
+pub use fork_join::{Branches, DurableBranches, ForkJoin, Joined, Named};
+pub use inputs::Inputs;
+pub use map_reduce::{
+    AnyBrackets, AnyOrder, Associative, Collect, Combined, Combiner, Commutative, FnCombiner,
+    InOrder, MapReduce, PerKey, combiner, per_key,
+};
+pub use over::Over;
+pub use partial::Partial;
+pub use parts::{Part, Parts};
+pub use pipeline::{
+    Collected, DeadLetter, Durable, DurableStages, Flow, Pipeline, Stage, Stages, Then, Volatile,
+};
+pub use policy::{FailFast, Policy, Tolerant};
 pub use report::{PatternReport, Reported};
 
 /// How long children that are stopped may take to end, unless a pattern is told otherwise.

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use maniple_core::{AgentError, Class, Timing};
 
+use crate::fan_out::{End, Fate};
+
 /// What a pattern measured of one of its runs. Nothing in it is computed from anything but clocks and
 /// counts; children that were aborted or never started have no times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,6 +21,10 @@ pub struct PatternReport {
     pub cancelled: usize,
     /// Children that wait for a signal.
     pub suspended: usize,
+    /// Items that failed and were handed over as dead letters.
+    pub dead_lettered: usize,
+    /// Children that were never begun; what a stream still had to give is not counted.
+    pub skipped: usize,
     /// How long inputs lay ready before their child began, summed over all: what a higher limit of
     /// concurrency could save.
     pub queued: Duration,
@@ -38,12 +44,19 @@ pub struct Reported<O> {
 }
 
 impl PatternReport {
-    pub(crate) fn count<T>(&mut self, timing: Timing, result: &Result<T, AgentError>) {
+    pub(crate) fn count<T>(&mut self, timing: Timing, end: &End<T>) {
         self.queued += timing.queued;
         self.ran += timing.ran;
         self.settled += timing.settled;
-        *match result.as_ref().map_err(AgentError::class) {
-            Ok(_) => &mut self.succeeded,
+        let ended = match end {
+            End::Ran(result) => result.as_ref().map(drop).map_err(AgentError::class),
+            End::Aborted | End::LeftOut(Fate::Cancelled) => Err(Class::Cancelled),
+            End::LeftOut(Fate::Failed(error)) => Err(error.class),
+            End::LeftOut(Fate::Suspended) => Err(Class::Suspended),
+            End::LeftOut(Fate::Skipped) => return,
+        };
+        *match ended {
+            Ok(()) => &mut self.succeeded,
             Err(Class::Cancelled) => &mut self.cancelled,
             Err(Class::Suspended) => &mut self.suspended,
             Err(_) => &mut self.failed,

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use crate::context::env::Env;
+use crate::context::node::Segment;
 use crate::context::{ChildKey, RunContext};
 
 /// Makes the contexts of a scope, from inside its tasks; see [`Scope::children`](super::Scope::children).
@@ -13,6 +14,11 @@ pub struct Children {
 impl Children {
     pub(super) fn new(cx: RunContext, env: Arc<Env>) -> Self {
         Self { cx, env }
+    }
+
+    /// The place that the scope is open on, for a task that opens children there in turn.
+    pub fn context(&self) -> RunContext {
+        self.cx.derive(self.env.clone(), Segment::Narrowed)
     }
 
     /// Whether the scope is being stopped.

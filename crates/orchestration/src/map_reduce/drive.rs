@@ -1,177 +1,119 @@
-use std::collections::BTreeMap;
-use std::pin::pin;
 use std::sync::Arc;
 
-use futures::future::{Either, select};
-use maniple_core::{AgentError, BaseAgent, Class, RunContext, Scope};
+use maniple_core::{AgentError, BaseAgent, RunContext};
+use tokio::time::Instant;
 
-use super::queue::Queue;
-use super::{Combiner, MapReduce, Naming, Recording};
-use crate::report::PatternReport;
+use super::fold::{ByArrival, Gaps, InOrder, Order, Tree};
+use super::{Combined, Combiner, MapReduce, Recording};
+use crate::fan_out::{Begun, FanOut, Naming, Sink};
+use crate::inputs::Inputs;
+use crate::partial::Partial;
+use crate::policy::{Policy, Tolerance};
+use crate::report::{PatternReport, Reported};
 
-/// How far inputs are pulled ahead of what is combined, at least.
-const WINDOW: usize = 256;
+/// Whoever wants to see each output that counts.
+type Tell<'a, O> = &'a (dyn Fn(usize, &O) + Sync);
 
-impl<A, C> MapReduce<A, C>
+impl<A, C, P> MapReduce<A, C, P>
 where
     A: BaseAgent,
-    C: Combiner<Value = A::Output>,
+    C: Combiner<Item = A::Output>,
+    P: Policy,
 {
     pub(super) async fn drive(
         &self,
-        inputs: Vec<A::Input>,
+        inputs: Inputs<A::Input>,
         cx: &RunContext,
-        report: &mut PatternReport,
-    ) -> Result<C::Value, AgentError> {
-        if self.recording == Recording::Branches {
-            let naming = match self.naming {
-                Naming::Index => "index",
-                Naming::Key(_) => "key",
-            };
-            cx.check_shape(&("map-reduce", self.agent.name(), naming, "fail-fast"))?;
-        }
-        let total = inputs.len();
-        let limit = self.concurrency.get().min(total);
-        let queue = Arc::new(Queue::new(inputs, self.naming.clone(), WINDOW.max(4 * limit)));
-        let mut ordered = Ordered::new(&self.combiner);
-        // A failure that the journal knows decides, whatever else might now succeed.
-        let mut failure = cx.first_failed_child();
-        let mut waiting: Option<AgentError> = None;
-
-        let mut scope = Scope::open(cx)?.with_grace(self.grace);
-        for _ in 0..if failure.is_none() { limit } else { 0 } {
-            let (agent, call) = (self.agent.clone(), self.call);
-            let work = move |input, cx: RunContext| {
-                let agent = agent.clone();
-                async move { call(&agent, input, &cx).await }
-            };
-            scope.spawn_worker(queue.clone().work(scope.children(), work));
-        }
-        let mut alive = true;
-        while alive {
-            match select(pin!(queue.news()), pin!(scope.next())).await {
-                Either::Left(_) => {}
-                Either::Right((None, _)) => alive = false,
-                Either::Right((Some(worker), _)) => {
-                    if let Err(error @ AgentError::Panicked { .. }) = worker.result {
-                        merge(&mut failure, error);
-                    }
-                }
-            }
-            for ended in queue.take() {
-                let timing = queue.timing(&ended);
-                let result = ended.result.unwrap_or_else(|| Err(stopped(cx)));
-                report.count(timing, &result);
-                match result {
-                    Ok(output) => ordered.put(ended.index, Some(output)),
-                    Err(error) if is_waiting(&error, cx) => {
-                        ordered.put(ended.index, None);
-                        merge(&mut waiting, error);
-                    }
-                    Err(error) => merge(&mut failure, error),
-                }
-            }
-            queue.advance(ordered.next);
-            if failure.is_some() {
-                queue.stop();
-                scope.stop();
-            }
-        }
-        scope.close().await;
-        report.started = queue.pulled();
-        if failure.is_none() && ordered.next < total {
-            // Stopped from above, with inputs that nobody has come to, or a child that does not end.
-            failure = Some(stopped(cx));
-        }
-
-        let Some(failure) = failure else {
-            return match waiting {
-                None => Ok(ordered.finish()),
-                Some(waiting) => Err(waiting),
-            };
-        };
-        self.settle(failure, waiting, cx).await
+        tell: Option<Tell<'_, A::Output>>,
+    ) -> Reported<Combined<C, P>> {
+        let began = Instant::now();
+        let mut report = PatternReport::default();
+        let result = self.combine(inputs, cx, tell, &mut report).await;
+        report.wall = began.elapsed();
+        let whole = |value| value;
+        Reported { result: result.map(|partial| P::output(partial, whole, whole)), report }
     }
 
-    /// Ends with a failure. One that is final is the one that was journaled first, and closes what
-    /// the other children have left open.
-    async fn settle(
+    async fn combine(
         &self,
-        failure: AgentError,
-        waiting: Option<AgentError>,
+        inputs: Inputs<A::Input>,
         cx: &RunContext,
-    ) -> Result<C::Value, AgentError> {
-        if matches!(failure.class(), Class::Parked | Class::Diverged) {
-            return Err(failure);
+        tell: Option<Tell<'_, A::Output>>,
+        report: &mut PatternReport,
+    ) -> Result<Partial<C::Value>, AgentError> {
+        if self.recording == Recording::Branches {
+            self.check_shape(&inputs, cx)?;
         }
-        let failure = cx.first_failed_child().unwrap_or(failure);
-        match failure.class() {
-            Class::Permanent => {
-                cx.close_children().await?;
-                Err(failure)
-            }
-            // Cancelled is no failure of a child: one that waits says more.
-            _ => Err(waiting.map_or(failure.clone(), |waiting| failure.merge(waiting))),
-        }
-    }
-}
-
-#[cfg(feature = "broken")]
-fn is_waiting(error: &AgentError, cx: &RunContext) -> bool {
-    error.class() == Class::Suspended && !cx.breaks(maniple_core::Rule::SuspendedIsNoFailure)
-}
-
-#[cfg(not(feature = "broken"))]
-fn is_waiting(error: &AgentError, _: &RunContext) -> bool {
-    error.class() == Class::Suspended
-}
-
-fn merge(into: &mut Option<AgentError>, error: AgentError) {
-    *into = Some(match into.take() {
-        Some(before) => before.merge(error),
-        None => error,
-    });
-}
-
-/// Why a child was stopped that had not failed.
-fn stopped(cx: &RunContext) -> AgentError {
-    cx.check().err().unwrap_or_else(|| AgentError::Cancelled { key: cx.path() })
-}
-
-/// Combines outputs in the order of their inputs, as soon as that order allows.
-struct Ordered<'a, C: Combiner> {
-    combiner: &'a C,
-    value: Option<C::Value>,
-    next: usize,
-    /// What is ahead of its turn; nothing, where an input waits for a signal.
-    early: BTreeMap<usize, Option<C::Value>>,
-}
-
-impl<'a, C: Combiner> Ordered<'a, C> {
-    fn new(combiner: &'a C) -> Self {
-        Self { combiner, value: None, next: 0, early: BTreeMap::new() }
-    }
-
-    fn put(&mut self, index: usize, output: Option<C::Value>) {
-        if index != self.next {
-            self.early.insert(index, output);
-            return;
-        }
-        self.take(output);
-        while let Some(output) = self.early.remove(&self.next) {
-            self.take(output);
-        }
-    }
-
-    fn take(&mut self, output: Option<C::Value>) {
-        self.next += 1;
-        self.value = match (self.value.take(), output) {
-            (Some(before), Some(output)) => Some(self.combiner.combine(before, output)),
-            (before, output) => before.or(output),
+        let fan_out = FanOut {
+            cx,
+            inputs,
+            naming: self.naming.clone(),
+            limit: self.concurrency.get(),
+            grace: self.grace,
+            tolerance: self.tolerance,
         };
+        let (agent, call) = (self.agent.clone(), self.call);
+        let work = move |begun: Begun, input| {
+            let agent = agent.clone();
+            async move { call(&agent, input, &begun.cx).await }
+        };
+        match self.order {
+            Order::Arrival => {
+                let mut sink = Told { sink: ByArrival::new(&*self.combiner), tell };
+                let left_out = fan_out.run(&mut sink, |_| work, report).await?;
+                Ok(left_out.map(|()| sink.sink.finish()))
+            }
+            // Which outputs count is not known where they are made, and nobody sees them after.
+            Order::Tree if tell.is_none() && !matches!(self.tolerance, Tolerance::Quorum(_)) => {
+                let tree = Arc::new(Tree::new(self.combiner.clone()));
+                let planted = tree.clone();
+                let work = move |begun: Begun, input| {
+                    let index = begun.index;
+                    let (tree, child) = (planted.clone(), work(begun, input));
+                    async move {
+                        tree.put(index, Some(child.await?));
+                        Ok(())
+                    }
+                };
+                let left_out = fan_out.run(&mut Gaps::new(&tree), |_| work, report).await?;
+                tree.check(cx)?;
+                Ok(left_out.map(|()| tree.finish()))
+            }
+            Order::Inputs | Order::Tree => {
+                let mut sink = Told { sink: InOrder::new(&*self.combiner), tell };
+                let left_out = fan_out.run(&mut sink, |_| work, report).await?;
+                Ok(left_out.map(|()| sink.sink.finish()))
+            }
+        }
     }
 
-    fn finish(self) -> C::Value {
-        self.value.unwrap_or_else(|| self.combiner.identity())
+    fn check_shape(&self, inputs: &Inputs<A::Input>, cx: &RunContext) -> Result<(), AgentError> {
+        // Keys tell inputs apart in whatever list they stand; an index means one list alone.
+        let inputs = match self.naming {
+            Naming::Index => inputs.total(),
+            Naming::Key(_) => None,
+        };
+        let tolerance = format!("{:?}", self.tolerance);
+        let (naming, order) = (self.naming.name(), self.order.name());
+        cx.check_shape(&("map-reduce", self.agent.name(), naming, order, tolerance, inputs))
+    }
+}
+
+/// A sink whose outputs are shown to somebody.
+struct Told<'a, S, O> {
+    sink: S,
+    tell: Option<Tell<'a, O>>,
+}
+
+impl<O, S: Sink<O>> Sink<O> for Told<'_, S, O> {
+    fn put(&mut self, index: usize, output: Option<O>) {
+        if let (Some(tell), Some(output)) = (self.tell, &output) {
+            tell(index, output);
+        }
+        self.sink.put(index, output);
+    }
+
+    fn taken(&self) -> usize {
+        self.sink.taken()
     }
 }

@@ -2,83 +2,160 @@
 
 mod combiner;
 mod drive;
-mod queue;
+mod fold;
+mod per_key;
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use maniple_core::{AgentError, AgentExt, BaseAgent, Map, RunContext};
+use maniple_core::{AgentError, BaseAgent, RunContext};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::time::Instant;
 
-pub use combiner::{Collect, Combiner, FnCombiner, combiner};
+pub use combiner::{
+    AnyBrackets, AnyOrder, Associative, Collect, Combiner, Commutative, FnCombiner, InOrder,
+    combiner,
+};
+pub use per_key::{PerKey, per_key};
 
 use crate::call::{Call, durable, plain};
-use crate::report::{PatternReport, Reported};
+use crate::fan_out::Naming;
+use crate::inputs::Inputs;
+use crate::over::Over;
+use crate::parts::Parts;
+use crate::policy::{FailFast, Policy, Tolerance, Tolerant};
+use crate::report::Reported;
+use fold::Order;
 
-/// Runs one agent on every input, at most so many at a time, and combines the outputs in the order
-/// of the inputs.
+/// Runs one agent on every input, at most so many at a time, and combines the outputs.
 ///
-/// Inputs are pulled by as many workers as there may be children at the same time. Each runs as the
-/// child of the pattern's context that its index, or its [key](Self::key_by), names. The first failure stops the others and is the
-/// pattern's; a child that waits for a signal stops nothing, and when all others have ended the
-/// pattern waits for what they wait for. An empty input is the combiner's identity.
-pub struct MapReduce<A: BaseAgent, C> {
+/// Inputs are pulled as there is room, from a list or a [stream](Inputs::stream). Each runs as the
+/// child of the pattern's context that its index, or its [key](Self::key_by), names. Outputs are
+/// combined in the order of the inputs, unless the combiner allows more ([`unordered`](Self::unordered),
+/// [`tree`](Self::tree)). No input, or none that counts, gives the combiner's identity.
+///
+/// The first failure stops the others and is the pattern's, unless the map is told to
+/// [collect all](Self::collect_all), or to ask for a [quorum](Self::quorum) or a
+/// [best effort](Self::best_effort): then failures are a part of the outcome, a
+/// [`Partial`](crate::Partial). A child that waits for a signal stops nothing, and when all others have
+/// ended the pattern waits for what they wait for. One that is parked is the pattern's end in any case,
+/// after the others have ended.
+///
+/// A map runs on a context of its own: two patterns in one context would name their children alike.
+pub struct MapReduce<A: BaseAgent, C, P = FailFast> {
     name: String,
     agent: Arc<A>,
-    combiner: C,
+    combiner: Arc<C>,
+    order: Order,
     concurrency: NonZeroUsize,
     naming: Naming<A::Input>,
     call: Call<A>,
     recording: Recording,
     grace: Duration,
-}
-
-/// How the children are told apart.
-enum Naming<I> {
-    Index,
-    Key(Arc<dyn Fn(&I) -> String + Send + Sync>),
-}
-
-impl<I> Clone for Naming<I> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Index => Self::Index,
-            Self::Key(key) => Self::Key(key.clone()),
-        }
-    }
+    tolerance: Tolerance,
+    policy: PhantomData<fn() -> P>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Recording {
+pub(crate) enum Recording {
     Off,
     Branches,
 }
 
-impl<A, C> MapReduce<A, C>
-where
-    A: BaseAgent,
-    C: Combiner<Value = A::Output>,
-{
+impl<A: BaseAgent, C: Combiner<Item = A::Output>> MapReduce<A, C> {
     /// Maps with `agent` and reduces with `combiner`, as many at a time as the machine has cores.
     pub fn new(name: impl Into<String>, agent: A, combiner: C) -> Self {
         let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Self {
             name: name.into(),
             agent: Arc::new(agent),
-            combiner,
+            combiner: Arc::new(combiner),
+            order: Order::Inputs,
             concurrency: cores,
             naming: Naming::Index,
             call: plain::<A>,
             recording: Recording::Off,
             grace: crate::GRACE,
+            tolerance: Tolerance::FailFast,
+            policy: PhantomData,
         }
     }
 
+    /// Goes on past failures: every input is tried, and those that failed are listed.
+    pub fn collect_all(self) -> MapReduce<A, C, Tolerant> {
+        self.tolerate(Tolerance::CollectAll)
+    }
+
+    /// Ends as soon as so many have succeeded, or so many have failed that it cannot be reached;
+    /// 0 counts as 1. The first that succeed count, and are the same on a resume; what still runs is
+    /// stopped.
+    ///
+    /// Too few successes are the error [`TooFew`](crate::PatternError::TooFew).
+    pub fn quorum(self, successes: usize) -> MapReduce<A, C, Tolerant> {
+        self.tolerate(Tolerance::Quorum(successes.max(1)))
+    }
+
+    /// Tries every input, and is content with what succeeds, if that is at least so many. With so
+    /// many it waits for no signal: those that do are left out.
+    ///
+    /// Too few successes are the error [`TooFew`](crate::PatternError::TooFew).
+    pub fn best_effort(self, least: usize) -> MapReduce<A, C, Tolerant> {
+        self.tolerate(Tolerance::BestEffort(least))
+    }
+
+    fn tolerate(self, tolerance: Tolerance) -> MapReduce<A, C, Tolerant> {
+        MapReduce {
+            name: self.name,
+            agent: self.agent,
+            combiner: self.combiner,
+            order: self.order,
+            concurrency: self.concurrency,
+            naming: self.naming,
+            call: self.call,
+            recording: self.recording,
+            grace: self.grace,
+            tolerance,
+            policy: PhantomData,
+        }
+    }
+}
+
+impl<A: BaseAgent> MapReduce<A, Collect<A::Output>> {
+    /// Maps with `agent` and collects the outputs in the order of the inputs.
+    ///
+    /// ```
+    /// use maniple_core::{AgentError, Run, agent_fn};
+    /// use maniple_orchestration::MapReduce;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), AgentError> {
+    /// let root = agent_fn("root", |n: i64, _cx| async move {
+    ///     let root = n.checked_isqrt();
+    ///     root.ok_or_else(|| AgentError::permanent(format!("{n} has no root")))
+    /// });
+    /// let run = Run::builder("example").open().await?;
+    /// let roots = MapReduce::collect("roots", root).collect_all();
+    /// let roots = run.execute(roots, vec![16, -1, 25]).await?;
+    /// assert_eq!(roots.ok, [4, 5]);
+    /// assert_eq!(roots.failed[0].0, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn collect(name: impl Into<String>, agent: A) -> Self {
+        Self::new(name, agent, Collect::default())
+    }
+}
+
+impl<A, C, P> MapReduce<A, C, P>
+where
+    A: BaseAgent,
+    C: Combiner<Item = A::Output>,
+    P: Policy,
+{
     /// How many inputs are worked on at the same time; 0 counts as 1.
     pub fn with_concurrency(mut self, limit: usize) -> Self {
         self.concurrency = NonZeroUsize::new(limit).unwrap_or(NonZeroUsize::MIN);
@@ -93,9 +170,29 @@ where
     }
 
     /// Names each child by a text that is unique among the inputs, instead of by its index. A durable
-    /// map over inputs that may come in another order on resume needs it.
+    /// map over inputs that may come in another order on resume needs it. The keys of all inputs
+    /// are kept in memory, since two of one key are an error.
     pub fn key_by(mut self, key: impl Fn(&A::Input) -> String + Send + Sync + 'static) -> Self {
         self.naming = Naming::Key(Arc::new(key));
+        self
+    }
+
+    /// Combines outputs as they arrive, so that none is kept for its turn.
+    pub fn unordered(mut self) -> Self
+    where
+        C: Commutative,
+    {
+        self.order = Order::Arrival;
+        self
+    }
+
+    /// Combines neighbouring outputs as soon as there are two, in parallel. Worth it where combining
+    /// is much of the work.
+    pub fn tree(mut self) -> Self
+    where
+        C: Associative,
+    {
+        self.order = Order::Tree;
         self
     }
 
@@ -114,75 +211,128 @@ where
         self
     }
 
-    /// As [`run`](BaseAgent::run), with what was measured.
-    ///
-    /// # Cancel safety
-    /// Dropping it stops the children that run; see [`maniple_core::Scope`].
-    pub async fn run_reported(&self, inputs: Vec<A::Input>, cx: &RunContext) -> Reported<C::Value> {
-        let began = Instant::now();
-        let mut report = PatternReport::default();
-        let result = self.drive(inputs, cx, &mut report).await;
-        report.wall = began.elapsed();
-        Reported { result, report }
-    }
-}
-
-/// A map whose outputs are collected into a list, as [`MapReduce::collect`] makes it.
-type Collected<A> = MapReduce<
-    Map<A, fn(<A as BaseAgent>::Output) -> Vec<<A as BaseAgent>::Output>>,
-    Collect<<A as BaseAgent>::Output>,
->;
-
-impl<A: BaseAgent> MapReduce<A, Collect<A::Output>> {
-    /// Maps with `agent` and collects the outputs in the order of the inputs.
+    /// Makes an agent whose input says what the inputs of the map are. They are pulled as there is
+    /// room, so that there may be more of them than fit into memory.
     ///
     /// ```
+    /// use futures::stream;
     /// use maniple_core::{AgentError, Run, agent_fn};
-    /// use maniple_orchestration::MapReduce;
+    /// use maniple_orchestration::{Inputs, MapReduce, combiner};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), AgentError> {
     /// let square = agent_fn("square", |n: u64, _cx| async move { Ok(n * n) });
+    /// let sum = combiner(|| 0, |a: u64, b| a + b).commutative();
+    /// let up_to = MapReduce::new("squares", square, sum)
+    ///     .unordered()
+    ///     .over(|last: u64| Inputs::stream(stream::iter(1..=last)));
     /// let run = Run::builder("example").open().await?;
-    /// let squares = run.execute(MapReduce::collect("squares", square), vec![1, 2, 3]).await?;
-    /// assert_eq!(squares, [1, 4, 9]);
+    /// assert_eq!(run.execute(up_to, 3).await?, 14);
     /// # Ok(())
     /// # }
     /// ```
-    pub fn collect(name: impl Into<String>, agent: A) -> Collected<A> {
-        MapReduce::new(name, agent.map(one as fn(A::Output) -> Vec<A::Output>), Collect::default())
+    pub fn over<T, F>(self, inputs: F) -> Over<Self, T, A::Input>
+    where
+        T: Send + 'static,
+        F: Fn(T) -> Inputs<A::Input> + Send + Sync + 'static,
+    {
+        Over::new(self, Arc::new(inputs), |map, inputs, cx| {
+            Box::pin(async move { map.run_reported(inputs, cx).await.result })
+        })
+    }
+
+    /// As [`run`](BaseAgent::run), over a list or a stream, and with what was measured.
+    ///
+    /// # Cancel safety
+    /// Dropping it stops the children that run; see [`maniple_core::Scope`].
+    pub async fn run_reported(
+        &self,
+        inputs: impl Into<Inputs<A::Input>>,
+        cx: &RunContext,
+    ) -> Reported<Combined<C, P>> {
+        self.drive(inputs.into(), cx, None).await
+    }
+
+    /// Runs as its parts are asked for: each output that counts, as it arrives, and the result at the
+    /// end.
+    ///
+    /// ```
+    /// use futures::StreamExt;
+    /// use maniple_core::{AgentError, Run, agent_fn};
+    /// use maniple_orchestration::{MapReduce, Part, combiner};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), AgentError> {
+    /// let square = agent_fn("square", |n: u64, _cx| async move { Ok(n * n) });
+    /// let map = MapReduce::new("squares", square, combiner(|| 0, |a: u64, b| a + b));
+    /// let run = Run::builder("example").open().await?;
+    /// let cx = run.context().child("squares");
+    /// let mut parts = map.parts(vec![1, 2, 3], &cx);
+    /// let mut seen = 0;
+    /// while let Some(part) = parts.next().await {
+    ///     match part {
+    ///         Part::Output { index, output } => {
+    ///             println!("input {index} gave {output}");
+    ///             seen += output;
+    ///         }
+    ///         Part::Settled(reported) => assert_eq!(reported.result?, seen),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn parts<'a>(
+        &'a self,
+        inputs: impl Into<Inputs<A::Input>>,
+        cx: &'a RunContext,
+    ) -> Parts<'a, A::Output, Combined<C, P>>
+    where
+        A::Output: Clone,
+    {
+        let inputs = inputs.into();
+        Parts::new(move |arrived| async move {
+            let tell = |index, output: &A::Output| arrived.push(index, output.clone());
+            self.drive(inputs, cx, Some(&tell)).await
+        })
     }
 }
 
-fn one<T>(value: T) -> Vec<T> {
-    vec![value]
-}
+/// What a map returns: the combined value, or a [`Partial`](crate::Partial) of it.
+pub type Combined<C, P> =
+    <P as Policy>::Output<<C as Combiner>::Value, <C as Combiner>::Value, usize>;
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<A, C> BaseAgent for MapReduce<A, C>
+impl<A, C, P> BaseAgent for MapReduce<A, C, P>
 where
     A: BaseAgent,
-    C: Combiner<Value = A::Output>,
+    C: Combiner<Item = A::Output>,
+    P: Policy,
 {
     type Input = Vec<A::Input>;
-    type Output = C::Value;
+    type Output = Combined<C, P>;
 
     fn name(&self) -> &str {
         &self.name
     }
 
-    async fn run(&self, inputs: Vec<A::Input>, cx: &RunContext) -> Result<C::Value, AgentError> {
+    async fn run(
+        &self,
+        inputs: Vec<A::Input>,
+        cx: &RunContext,
+    ) -> Result<Self::Output, AgentError> {
         self.run_reported(inputs, cx).await.result
     }
 }
 
-impl<A: BaseAgent, C> fmt::Debug for MapReduce<A, C> {
+impl<A: BaseAgent, C, P> fmt::Debug for MapReduce<A, C, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MapReduce")
             .field("name", &self.name)
             .field("agent", &self.agent.name())
+            .field("order", &self.order)
             .field("concurrency", &self.concurrency)
+            .field("tolerance", &self.tolerance)
             .field("recording", &self.recording)
             .finish_non_exhaustive()
     }

@@ -1,18 +1,19 @@
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use maniple_core::{AgentError, BaseAgent, RunContext, Scope};
+use futures::future::BoxFuture;
+use maniple_core::{AgentError, BaseAgent, RunContext};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::passage::Passage;
 use crate::call::{Call, durable, plain};
-use crate::report::PatternReport;
 
 /// The stages of a [`Pipeline`](super::Pipeline), as [`Stage`] and [`Then`] build them.
 #[async_trait]
-pub trait Stages: sealed::Sealed + Send + Sync + 'static {
+pub trait Stages: sealed::Sealed + Clone + Send + Sync + 'static {
     /// The input of the first stage.
     type Input: Send + 'static;
     /// The output of the last stage.
@@ -22,12 +23,16 @@ pub trait Stages: sealed::Sealed + Send + Sync + 'static {
     fn names(&self, names: &mut Vec<Arc<str>>);
 
     #[doc(hidden)]
-    async fn drive(
+    fn limits(&self, limits: &mut Vec<usize>);
+
+    #[doc(hidden)]
+    fn limit_last(&mut self, limit: NonZeroUsize);
+
+    #[doc(hidden)]
+    async fn pass(
         &self,
         input: Self::Input,
-        cx: &RunContext,
-        grace: Duration,
-        report: &mut PatternReport,
+        passage: &mut Passage,
     ) -> Result<Self::Output, AgentError>;
 }
 
@@ -37,15 +42,34 @@ pub trait Stages: sealed::Sealed + Send + Sync + 'static {
                `Serialize + DeserializeOwned`",
     label = "some input or output of these stages cannot be journaled"
 )]
-pub trait DurableStages: Stages {
+pub trait DurableStages: Stages<Input: Serialize, Output: Serialize + DeserializeOwned> {
     #[doc(hidden)]
     fn into_durable(self) -> Self;
+}
+
+/// One item on its way through all stages.
+pub(super) type PassAll<S> = for<'a> fn(
+    &'a S,
+    <S as Stages>::Input,
+    &'a mut Passage,
+)
+    -> BoxFuture<'a, Result<<S as Stages>::Output, AgentError>>;
+
+/// Passes an item as one durable branch.
+pub(super) fn pass_as_branch<'a, S: DurableStages>(
+    stages: &'a S,
+    input: S::Input,
+    passage: &'a mut Passage,
+) -> BoxFuture<'a, Result<S::Output, AgentError>> {
+    let cx: RunContext = passage.context().clone();
+    Box::pin(async move { cx.branch(input, |input| stages.pass(input, passage)).await })
 }
 
 /// One agent as a stage.
 pub struct Stage<A: BaseAgent> {
     agent: Arc<A>,
     call: Call<A>,
+    limit: NonZeroUsize,
 }
 
 /// A stage behind others.
@@ -56,7 +80,7 @@ pub struct Then<S, B: BaseAgent> {
 
 impl<A: BaseAgent> Stage<A> {
     pub(super) fn new(agent: A) -> Self {
-        Self { agent: Arc::new(agent), call: plain::<A> }
+        Self { agent: Arc::new(agent), call: plain::<A>, limit: NonZeroUsize::MIN }
     }
 }
 
@@ -75,19 +99,23 @@ impl<A: BaseAgent> Stages for Stage<A> {
         names.push(self.agent.name().into());
     }
 
-    async fn drive(
-        &self,
-        input: A::Input,
-        cx: &RunContext,
-        grace: Duration,
-        report: &mut PatternReport,
-    ) -> Result<A::Output, AgentError> {
-        let (agent, call) = (self.agent.clone(), self.call);
-        let work = move |cx: RunContext| async move { call(&agent, input, &cx).await };
-        report.started += 1;
-        let done = Scope::run_one(cx, self.agent.name(), grace, work).await?;
-        report.count(done.timing, &done.result);
-        done.result
+    fn limits(&self, limits: &mut Vec<usize>) {
+        limits.push(self.limit.get());
+    }
+
+    fn limit_last(&mut self, limit: NonZeroUsize) {
+        self.limit = limit;
+    }
+
+    async fn pass(&self, input: A::Input, passage: &mut Passage) -> Result<A::Output, AgentError> {
+        let cx = passage.enter(self.agent.name()).await?;
+        let began = passage.began();
+        let result =
+            cx.invoke(|cx| async move { (self.call)(&self.agent, input, &cx).await }).await;
+        passage.ended(began, &result);
+        let output = result?;
+        passage.leave().await?;
+        Ok(output)
     }
 }
 
@@ -101,15 +129,18 @@ impl<S: Stages, B: BaseAgent<Input = S::Output>> Stages for Then<S, B> {
         self.last.names(names);
     }
 
-    async fn drive(
-        &self,
-        input: S::Input,
-        cx: &RunContext,
-        grace: Duration,
-        report: &mut PatternReport,
-    ) -> Result<B::Output, AgentError> {
-        let between = self.before.drive(input, cx, grace, report).await?;
-        self.last.drive(between, cx, grace, report).await
+    fn limits(&self, limits: &mut Vec<usize>) {
+        self.before.limits(limits);
+        self.last.limits(limits);
+    }
+
+    fn limit_last(&mut self, limit: NonZeroUsize) {
+        self.last.limit_last(limit);
+    }
+
+    async fn pass(&self, input: S::Input, passage: &mut Passage) -> Result<B::Output, AgentError> {
+        let between = self.before.pass(input, passage).await?;
+        self.last.pass(between, passage).await
     }
 }
 
@@ -137,9 +168,24 @@ where
     }
 }
 
+impl<A: BaseAgent> Clone for Stage<A> {
+    fn clone(&self) -> Self {
+        Self { agent: self.agent.clone(), call: self.call, limit: self.limit }
+    }
+}
+
+impl<S: Clone, B: BaseAgent> Clone for Then<S, B> {
+    fn clone(&self) -> Self {
+        Self { before: self.before.clone(), last: self.last.clone() }
+    }
+}
+
 impl<A: BaseAgent> fmt::Debug for Stage<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stage").field("agent", &self.agent.name()).finish_non_exhaustive()
+        f.debug_struct("Stage")
+            .field("agent", &self.agent.name())
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,47 @@
+//! Which children of a pattern count, where not all of them do.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::context::RunContext;
+use crate::error::AgentError;
+use crate::identity::Key;
+use crate::journal::{Outcome, Payload};
+use crate::step::decode;
+
+impl RunContext {
+    /// How the pattern of this context was settled, if the journal knows; see
+    /// [`settle`](Self::settle).
+    ///
+    /// # Errors
+    /// `Codec` where what was recorded is not of the type asked for; `NestedStep` in the body of a
+    /// step.
+    pub fn settlement<T: DeserializeOwned>(&self) -> Result<Option<T>, AgentError> {
+        let key = self.settlement_key();
+        self.check_not_nested(|| key.clone())?;
+        self.recorded(&key).map(|settled| decode(&key, Outcome::Ok(settled))).transpose()
+    }
+
+    /// Journals how a pattern is settled by arrival, or in spite of failures that are not final,
+    /// before anybody hears of it: from then on [`settlement`](Self::settlement) answers, and the
+    /// pattern ends the same way however its children would end now. There is one settlement to a
+    /// context, and to each of the attempts around it.
+    ///
+    /// # Errors
+    /// `Parked` where the journal has stopped; `Codec` where the value has no form in JSON.
+    ///
+    /// # Cancel safety
+    /// Dropped, the settlement may have been journaled.
+    pub async fn settle<T: Serialize + Sync>(&self, settlement: &T) -> Result<(), AgentError> {
+        let key = self.settlement_key();
+        let codec = |source| AgentError::Codec { key: key.clone(), what: "output", source };
+        let value = Payload::encode(settlement).map_err(codec)?;
+        self.record_decision(&key, value).await
+    }
+
+    fn settlement_key(&self) -> Key {
+        let (path, attempts) = (self.node.path().as_str(), self.node.attempts());
+        let at = if attempts.is_empty() { "" } else { "@" };
+        Key::new(&format!("{path}:%settled{at}{attempts}"))
+    }
+}

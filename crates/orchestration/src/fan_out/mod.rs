@@ -1,0 +1,190 @@
+//! One piece of work for each of many inputs, at most so many at a time: what patterns with many
+//! children are made of.
+
+mod child;
+mod queue;
+mod settlement;
+mod tally;
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{Either, select};
+use maniple_core::{AgentError, Children, Class, RunContext, Scope};
+
+pub(crate) use child::{Child, Naming};
+pub(crate) use queue::End;
+use queue::Queue;
+pub(crate) use queue::lock;
+pub(crate) use settlement::Fate;
+use settlement::Settlement;
+use tally::{Drained, Tally};
+
+use crate::inputs::Inputs;
+use crate::partial::Partial;
+use crate::policy::Tolerance;
+use crate::report::PatternReport;
+
+/// How far inputs are pulled ahead of what is taken in, at least.
+const WINDOW: usize = 256;
+
+/// Where the outputs that count go to.
+pub(crate) trait Sink<O> {
+    /// Takes an output, or learns that there is none of this input.
+    fn put(&mut self, index: usize, output: Option<O>);
+
+    /// How many inputs it needs no more room for.
+    fn taken(&self) -> usize;
+}
+
+/// A child that begins.
+pub(crate) struct Begun {
+    pub(crate) index: usize,
+    pub(crate) child: Child,
+    pub(crate) cx: RunContext,
+}
+
+/// Works through inputs until the outcome is settled, and leaves nothing behind that still runs.
+pub(crate) struct FanOut<'a, I> {
+    pub(crate) cx: &'a RunContext,
+    pub(crate) inputs: Inputs<I>,
+    pub(crate) naming: Naming<I>,
+    pub(crate) limit: usize,
+    pub(crate) grace: Duration,
+    pub(crate) tolerance: Tolerance,
+}
+
+impl<I: Send + 'static> FanOut<'_, I> {
+    /// Says which inputs do not count.
+    ///
+    /// Outputs reach the sink as they come. What `make` makes is one child, under the context that the
+    /// index or key of its input names.
+    pub(crate) async fn run<O, W, Fut>(
+        self,
+        sink: &mut (impl Sink<O> + Send),
+        make: impl FnOnce(&Children) -> W + Send,
+        report: &mut PatternReport,
+    ) -> Result<Partial<()>, AgentError>
+    where
+        O: Send + 'static,
+        W: Fn(Begun, I) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<O, AgentError>> + Send + 'static,
+    {
+        let Self { cx, inputs, naming, limit, grace, tolerance } = self;
+        let total = inputs.total();
+        let settled = match tolerance {
+            Tolerance::FailFast => None,
+            _ => cx.settlement()?.map(|record: settlement::Record| Settlement::from(record)),
+        };
+        let is_replay = settled.is_some();
+        let mut tally = Tally::new(tolerance, total, waits(cx));
+        // A failure that the journal knows decides, whatever else might now succeed.
+        if tolerance == Tolerance::FailFast
+            && let Some(failure) = cx.first_failed_child()
+        {
+            tally.end_with(failure);
+        }
+        let mut spawning = match total {
+            _ if tally.is_decided() => 0,
+            Some(total) => limit.min(total),
+            None => limit.min(inputs.at_least().max(1)),
+        };
+        let mut spawned = 0;
+        let queue = Arc::new(Queue::new(inputs, naming, WINDOW.max(4 * limit), settled));
+        let mut scope = Scope::open(cx)?.with_grace(grace);
+        let work = make(&scope.children());
+        let mut alive = true;
+        while alive {
+            while spawning > spawned {
+                scope.spawn_worker(queue.clone().work(scope.children(), work.clone()));
+                spawned += 1;
+            }
+            match select(pin!(queue.news()), pin!(scope.next())).await {
+                Either::Left(_) => {}
+                Either::Right((None, _)) => alive = false,
+                Either::Right((Some(worker), _)) => {
+                    if let Err(error @ AgentError::Panicked { .. }) = worker.result {
+                        tally.end_with(error);
+                    }
+                }
+            }
+            for ended in queue.take() {
+                let timing = queue.timing(&ended);
+                report.count(timing, &ended.end);
+                let output = tally.take(ended.index, ended.child, ended.end);
+                sink.put(ended.index, output);
+            }
+            queue.advance(sink.taken());
+            if tally.is_decided() {
+                queue.stop();
+                scope.stop();
+            } else if alive && queue.is_short() {
+                spawning = limit.min(spawned + 1);
+            }
+        }
+        scope.close().await;
+        // Whoever could not be ended has ended for this pattern.
+        for (index, child) in queue.left_behind() {
+            report.cancelled += 1;
+            tally.take(index, child, End::<O>::Aborted);
+        }
+
+        let (pulled, exhausted) = queue.pulled();
+        report.started = pulled;
+        let all = exhausted || total == Some(pulled);
+        let stopped = match cx.check() {
+            Err(stopped) => Some(stopped),
+            Ok(()) if all || tally.is_decided() => None,
+            Ok(()) => Some(AgentError::Cancelled { key: cx.path() }),
+        };
+        if let Err(failure) = tally.conclude(Drained { pulled, all, stopped }) {
+            return Err(settle_failure(failure, tolerance, cx).await?);
+        }
+        if !is_replay && let Some(record) = tally.record() {
+            cx.settle(&record).await?;
+        }
+        let left_out = tally.left_out();
+        if !left_out.is_complete() {
+            cx.close_children().await?;
+        }
+        report.skipped = left_out.skipped.len();
+        Ok(left_out)
+    }
+}
+
+/// Ends with a failure. One that is final closes what the children have left open: nobody will come
+/// by them again.
+async fn settle_failure(
+    failure: AgentError,
+    tolerance: Tolerance,
+    cx: &RunContext,
+) -> Result<AgentError, AgentError> {
+    if matches!(failure.class(), Class::Parked | Class::Diverged) {
+        return Ok(failure);
+    }
+    // Of several failures the one that was journaled first decides.
+    let failure = match tolerance {
+        Tolerance::FailFast => cx.first_failed_child().unwrap_or(failure),
+        _ => failure,
+    };
+    if failure.class() == Class::Permanent {
+        cx.close_children().await?;
+    }
+    Ok(failure)
+}
+
+#[cfg(feature = "broken")]
+fn waits(cx: &RunContext) -> fn(&AgentError) -> bool {
+    if cx.breaks(maniple_core::Rule::SuspendedIsNoFailure) { |_| false } else { is_suspended }
+}
+
+#[cfg(not(feature = "broken"))]
+fn waits(_: &RunContext) -> fn(&AgentError) -> bool {
+    is_suspended
+}
+
+fn is_suspended(error: &AgentError) -> bool {
+    error.class() == Class::Suspended
+}

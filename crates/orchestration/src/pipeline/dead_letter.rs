@@ -1,0 +1,95 @@
+use std::fmt;
+
+use futures::future::BoxFuture;
+use maniple_core::{AgentError, BaseAgent, BoxAgent, Children, Class, RecordedError, RunContext};
+use serde::{Deserialize, Serialize};
+
+use super::flow::ItemEnd;
+use crate::call::durable;
+
+/// An item that a flow has failed on, for whoever takes care of those.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeadLetter<I> {
+    /// The index of the item, from 0.
+    pub index: usize,
+    /// The item as it came.
+    pub input: I,
+    /// Why it failed.
+    pub error: RecordedError,
+}
+
+/// Where the items go that a flow fails on.
+pub(super) struct DeadLetters<I> {
+    agent: BoxAgent<DeadLetter<I>, ()>,
+    copy: fn(&I) -> I,
+    deliver: Deliver<I>,
+}
+
+type Deliver<I> = for<'a> fn(
+    &'a BoxAgent<DeadLetter<I>, ()>,
+    DeadLetter<I>,
+    &'a RunContext,
+) -> BoxFuture<'a, Result<(), AgentError>>;
+
+impl<I> Clone for DeadLetters<I> {
+    fn clone(&self) -> Self {
+        Self { agent: self.agent.clone(), copy: self.copy, deliver: self.deliver }
+    }
+}
+
+impl<I: Clone + Serialize + Send + 'static> DeadLetters<I> {
+    pub(super) fn new(agent: BoxAgent<DeadLetter<I>, ()>) -> Self {
+        Self { agent, copy: Clone::clone, deliver: durable::<BoxAgent<DeadLetter<I>, ()>> }
+    }
+}
+
+impl<I: Send + 'static> DeadLetters<I> {
+    pub(super) fn copy(&self, input: &I) -> I {
+        (self.copy)(input)
+    }
+
+    /// The place where the letters of a flow are delivered.
+    pub(super) fn place(children: &Children) -> RunContext {
+        children.child("dead-letter")
+    }
+
+    /// Whether an item that failed so is a dead letter: not where it waits, or was stopped.
+    pub(super) fn takes(error: &AgentError, cx: &RunContext) -> bool {
+        let stands = matches!(
+            error.class(),
+            Class::Suspended | Class::Parked | Class::Diverged | Class::Cancelled
+        );
+        !stands && cx.check().is_ok()
+    }
+
+    /// Why the item was given up, if it was, in this process or an earlier one.
+    pub(super) fn given_up(at: &RunContext) -> Result<Option<RecordedError>, AgentError> {
+        at.settlement()
+    }
+
+    /// Gives an item up for good, and hands it over. Done again, it is handed over once.
+    pub(super) async fn hand_over<O>(
+        &self,
+        letter: DeadLetter<I>,
+        at: &RunContext,
+    ) -> Result<ItemEnd<O>, AgentError> {
+        let error = letter.error.clone();
+        if Self::given_up(at)?.is_none() {
+            at.settle(&error).await?;
+        }
+        let cx = at.child(self.agent.name());
+        let delivered =
+            cx.invoke(|cx| async move { (self.deliver)(&self.agent, letter, &cx).await }).await;
+        match delivered {
+            Ok(()) => Ok(ItemEnd::Dead(error)),
+            Err(failure) if Self::takes(&failure, at) => Ok(ItemEnd::Undelivered(failure)),
+            Err(stands) => Err(stands),
+        }
+    }
+}
+
+impl<I: Send + 'static> fmt::Debug for DeadLetters<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeadLetters").field("agent", &self.agent.name()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,222 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
+
+use futures::future::{Either, select};
+use maniple_core::{AgentError, RunContext};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::fan_out::lock;
+
+/// What items pass on their way through the stages: so many at a time in each, so many between two,
+/// and first in, first out.
+pub(super) struct Gates {
+    stages: Vec<Gate>,
+    buffer: usize,
+}
+
+struct Gate {
+    limit: usize,
+    /// How many items have left the stage, of all items in order.
+    left: Counter,
+    /// Of items that are in order by key alone.
+    places: Arc<Semaphore>,
+    /// Between this stage and the next.
+    buffered: Arc<Semaphore>,
+}
+
+impl Gates {
+    pub(super) fn new(limits: &[usize], buffer: usize) -> Arc<Self> {
+        let most = |permits: usize| Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
+        let gate = |&limit: &usize| Gate {
+            limit,
+            left: Counter::default(),
+            places: most(limit),
+            buffered: most(buffer),
+        };
+        Arc::new(Self { stages: limits.iter().map(gate).collect(), buffer })
+    }
+
+    /// How many items are on their way at the same time at most.
+    pub(super) fn room(&self) -> usize {
+        let between = self.buffer.saturating_mul(self.stages.len() - 1);
+        self.stages.iter().fold(between, |sum, gate| sum.saturating_add(gate.limit))
+    }
+}
+
+/// One item's right to pass. Wherever it is dropped, those behind it no longer wait for it.
+pub(super) struct Ticket {
+    gates: Arc<Gates>,
+    index: usize,
+    /// How many stages the item has left.
+    passed: usize,
+    turn: Option<Turn>,
+}
+
+/// The place of an item among those of its key.
+struct Turn {
+    before: Option<watch::Receiver<usize>>,
+    /// How many stages it has left; closed when it is done.
+    own: watch::Sender<usize>,
+    place: Option<OwnedSemaphorePermit>,
+    between: Option<OwnedSemaphorePermit>,
+}
+
+impl Ticket {
+    /// Waits until the item may enter its next stage.
+    pub(super) async fn enter(&mut self, cx: &RunContext) -> Result<(), AgentError> {
+        let (stage, index) = (self.passed, self.index);
+        let gate = &self.gates.stages[stage];
+        match &mut self.turn {
+            None => gate.left.reach((index + 1).saturating_sub(gate.limit), cx).await,
+            Some(turn) => {
+                let entering = async {
+                    if let Some(before) = &mut turn.before {
+                        // An error says that there is nobody before it any more.
+                        let _ = before.wait_for(|passed| *passed > stage).await;
+                    }
+                    turn.place = gate.places.clone().acquire_owned().await.ok();
+                    turn.between = None;
+                };
+                unless_stopped(entering, cx).await
+            }
+        }
+    }
+
+    /// Waits until the item may go on, so that its place in the stage becomes free.
+    pub(super) async fn leave(&mut self, cx: &RunContext) -> Result<(), AgentError> {
+        let (stage, index) = (self.passed, self.index);
+        let gate = &self.gates.stages[stage];
+        let next = self.gates.stages.get(stage + 1);
+        match &mut self.turn {
+            None => {
+                if let Some(next) = next {
+                    gate.left.reach(index, cx).await?;
+                    let ahead = next.limit.saturating_add(self.gates.buffer);
+                    next.left.reach((index + 1).saturating_sub(ahead), cx).await?;
+                }
+                gate.left.pass(index);
+            }
+            // Of the last stage it has gone when its output was taken in.
+            Some(_) if next.is_none() => return Ok(()),
+            Some(turn) => {
+                let leaving = async {
+                    turn.between = gate.buffered.clone().acquire_owned().await.ok();
+                };
+                unless_stopped(leaving, cx).await?;
+                turn.place = None;
+                turn.own.send_replace(stage + 1);
+            }
+        }
+        self.passed += 1;
+        Ok(())
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if self.turn.is_none() {
+            for gate in &self.gates.stages[self.passed..] {
+                gate.left.pass(self.index);
+            }
+        }
+    }
+}
+
+async fn unless_stopped(
+    waiting: impl Future<Output = ()>,
+    cx: &RunContext,
+) -> Result<(), AgentError> {
+    match select(pin!(waiting), pin!(cx.cancelled())).await {
+        Either::Left(_) => Ok(()),
+        Either::Right(_) => Err(AgentError::Cancelled { key: cx.path() }),
+    }
+}
+
+/// Hands out the tickets of a run, in the order in which its items are pulled.
+pub(super) struct Tickets<I> {
+    gates: Arc<Gates>,
+    key: Option<KeyOf<I>>,
+    next: usize,
+    /// The last item of each key that was seen lately.
+    last: HashMap<u64, watch::Receiver<usize>>,
+}
+
+/// The hash of an item's key. Two keys of one hash only wait for each other.
+pub(super) type KeyOf<I> = Arc<dyn Fn(&I) -> u64 + Send + Sync>;
+
+impl<I> Tickets<I> {
+    pub(super) fn new(gates: Arc<Gates>, key: Option<KeyOf<I>>) -> Self {
+        Self { gates, key, next: 0, last: HashMap::new() }
+    }
+
+    pub(super) fn next(&mut self, item: &I) -> Ticket {
+        let index = self.next;
+        self.next += 1;
+        let turn = self.key.as_ref().map(|key| key(item)).map(|key| {
+            let (own, seen) = watch::channel(0);
+            let before = self.last.insert(key, seen);
+            Turn { before, own, place: None, between: None }
+        });
+        if self.last.len() > self.gates.room().saturating_mul(2).max(64) {
+            self.last.retain(|_, last| last.has_changed().is_ok());
+        }
+        Ticket { gates: self.gates.clone(), index, passed: 0, turn }
+    }
+}
+
+/// Counts items that pass, in order: one that passes early counts when all before it have passed.
+#[derive(Default)]
+struct Counter(Mutex<Counted>);
+
+#[derive(Default)]
+struct Counted {
+    passed: usize,
+    early: BTreeSet<usize>,
+    /// By the count that each waits for.
+    waiting: BTreeMap<usize, Vec<Waker>>,
+}
+
+impl Counter {
+    fn pass(&self, index: usize) {
+        let mut counted = lock(&self.0);
+        if index != counted.passed {
+            counted.early.insert(index);
+            return;
+        }
+        counted.passed += 1;
+        while counted.early.first() == Some(&counted.passed) {
+            counted.early.pop_first();
+            counted.passed += 1;
+        }
+        if counted.waiting.first_key_value().is_none_or(|(count, _)| *count > counted.passed) {
+            return;
+        }
+        let passed = counted.passed;
+        let still = counted.waiting.split_off(&(passed + 1));
+        let awake = std::mem::replace(&mut counted.waiting, still);
+        drop(counted);
+        awake.into_values().flatten().for_each(Waker::wake);
+    }
+
+    /// Waits until so many have passed.
+    async fn reach(&self, count: usize, cx: &RunContext) -> Result<(), AgentError> {
+        if lock(&self.0).passed >= count {
+            return Ok(());
+        }
+        let reached = poll_fn(|task| {
+            let mut counted = lock(&self.0);
+            if counted.passed >= count {
+                return Poll::Ready(());
+            }
+            let waiting = counted.waiting.entry(count).or_default();
+            if !waiting.iter().any(|waker| waker.will_wake(task.waker())) {
+                waiting.push(task.waker().clone());
+            }
+            Poll::Pending
+        });
+        unless_stopped(reached, cx).await
+    }
+}
