@@ -144,10 +144,15 @@ impl Excerpt {
 pub(crate) struct Together;
 
 impl Combiner for Together {
+    type Item = Digested;
     type Value = Digested;
 
     fn identity(&self) -> Digested {
         Digested::default()
+    }
+
+    fn lift(&self, digested: Digested) -> Digested {
+        digested
     }
 
     fn combine(&self, mut left: Digested, right: Digested) -> Digested {
