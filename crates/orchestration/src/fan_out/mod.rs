@@ -79,7 +79,7 @@ impl<I: Send + 'static> FanOut<'_, I> {
             _ => cx.settlement()?.map(|record: settlement::Record| Settlement::from(record)),
         };
         let is_replay = settled.is_some();
-        let mut tally = Tally::new(tolerance, total, waits(cx));
+        let mut tally = Tally::new(tolerance, total, waits(cx), settled.as_ref());
         // A failure that the journal knows decides, whatever else might now succeed.
         if tolerance == Tolerance::FailFast
             && let Some(failure) = cx.first_failed_child()
@@ -92,7 +92,8 @@ impl<I: Send + 'static> FanOut<'_, I> {
             None => limit.min(inputs.at_least().max(1)),
         };
         let mut spawned = 0;
-        let queue = Arc::new(Queue::new(inputs, naming, WINDOW.max(4 * limit), settled));
+        let queue =
+            Arc::new(Queue::new(inputs, naming, WINDOW.max(limit.saturating_mul(4)), settled));
         let mut scope = Scope::open(cx)?.with_grace(grace);
         let work = make(&scope.children());
         let mut alive = true;
@@ -132,7 +133,7 @@ impl<I: Send + 'static> FanOut<'_, I> {
         }
 
         let (pulled, exhausted) = queue.pulled();
-        report.started = pulled;
+        report.started = report.succeeded + report.failed + report.cancelled + report.suspended;
         let all = exhausted || total == Some(pulled);
         let stopped = match cx.check() {
             Err(stopped) => Some(stopped),

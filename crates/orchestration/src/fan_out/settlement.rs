@@ -36,6 +36,11 @@ pub(crate) enum Fate {
 }
 
 impl Settlement {
+    /// How many children were come by when it was settled, where those were not all.
+    pub(super) fn came_by(&self) -> Option<usize> {
+        self.ok.as_ref().map(|ok| ok.len() + self.left_out.len())
+    }
+
     /// What is left of a child to do: nothing, where it does not count.
     pub(super) fn fate(&self, child: &Child) -> Option<Fate> {
         if let Some(fate) = self.left_out.get(child) {

@@ -2,7 +2,7 @@ use maniple_core::{AgentError, Class};
 
 use super::child::Child;
 use super::queue::End;
-use super::settlement::{Fate, Record};
+use super::settlement::{Fate, Record, Settlement};
 use crate::error::PatternError;
 use crate::partial::Partial;
 use crate::policy::Tolerance;
@@ -28,6 +28,8 @@ pub(super) struct Tally {
     parked: Option<AgentError>,
     waiting: Option<AgentError>,
     settled: bool,
+    /// How many children were come by when this was settled before, and are not come by yet.
+    to_replay: Option<usize>,
 }
 
 /// What there is to know when no child runs any more.
@@ -46,6 +48,7 @@ impl Tally {
         tolerance: Tolerance,
         total: Option<usize>,
         waits: fn(&AgentError) -> bool,
+        settled: Option<&Settlement>,
     ) -> Self {
         let mut tally = Self {
             tolerance,
@@ -61,6 +64,7 @@ impl Tally {
             parked: None,
             waiting: None,
             settled: false,
+            to_replay: settled.and_then(Settlement::came_by),
         };
         tally.look();
         tally
@@ -68,19 +72,28 @@ impl Tally {
 
     /// Takes the end of a child in, and gives its output back if it counts.
     pub(super) fn take<O>(&mut self, index: usize, child: Child, end: End<O>) -> Option<O> {
+        let output = self.count(index, child, end);
+        self.look();
+        output
+    }
+
+    fn count<O>(&mut self, index: usize, child: Child, end: End<O>) -> Option<O> {
+        if let (Some(left), false) =
+            (&mut self.to_replay, matches!(end, End::LeftOut(Fate::Skipped)))
+        {
+            *left = left.saturating_sub(1);
+        }
         let error = match end {
             End::Ran(Ok(output)) if !self.settled => {
                 self.ok += 1;
                 if matches!(self.tolerance, Tolerance::Quorum(_)) {
                     self.winners.push(child);
                 }
-                self.look();
                 return Some(output);
             }
             // Too late to count.
             End::Ran(Ok(_)) | End::Aborted | End::LeftOut(Fate::Cancelled) => {
                 self.cancelled.push((index, child));
-                self.look();
                 return None;
             }
             End::Ran(Err(error)) => error,
@@ -95,7 +108,6 @@ impl Tally {
             }
         };
         self.fail(index, child, error);
-        self.look();
         None
     }
 
@@ -128,7 +140,10 @@ impl Tally {
     }
 
     fn look(&mut self) {
-        if let Tolerance::Quorum(needed) = self.tolerance {
+        if let Some(left) = self.to_replay {
+            // What was left out then is left out again, so all that is known has to be come by.
+            self.settled |= left == 0;
+        } else if let Tolerance::Quorum(needed) = self.tolerance {
             let lost = self.failed.len() + self.cancelled.len();
             let hopeless = self.total.is_some_and(|total| total.saturating_sub(lost) < needed);
             self.settled |= self.ok >= needed || hopeless;

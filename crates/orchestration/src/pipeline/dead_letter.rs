@@ -44,6 +44,10 @@ impl<I: Clone + Serialize + Send + 'static> DeadLetters<I> {
 }
 
 impl<I: Send + 'static> DeadLetters<I> {
+    pub(super) fn name(&self) -> &str {
+        self.agent.name()
+    }
+
     pub(super) fn copy(&self, input: &I) -> I {
         (self.copy)(input)
     }

@@ -10,10 +10,10 @@ use maniple_core::{AgentError, BaseAgent, Children, RecordedError, RunContext};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::check_shape;
 use super::dead_letter::{DeadLetter, DeadLetters};
 use super::gates::{Gates, KeyOf, Ticket, Tickets};
 use super::passage::Passage;
+use super::stage_names;
 use super::stages::{PassAll, Stages};
 use crate::fan_out::{Begun, FanOut, Naming, Sink};
 use crate::inputs::Inputs;
@@ -232,7 +232,7 @@ impl<S: Stages, P: Policy> Flow<S, P> {
         report: &mut PatternReport,
     ) -> Result<Partial<()>, AgentError> {
         if self.recorded {
-            check_shape("flow", &self.stages, cx)?;
+            self.check_shape(&items, cx)?;
         }
         let mut limits = Vec::new();
         self.stages.limits(&mut limits);
@@ -287,6 +287,18 @@ impl<S: Stages, P: Policy> Flow<S, P> {
         let rest = fan_out.run(&mut sink, make, report).await?;
         sink.finish(rest, report)
     }
+
+    fn check_shape(&self, items: &Inputs<S::Input>, cx: &RunContext) -> Result<(), AgentError> {
+        // Keys tell items apart in whatever list they stand; an index means one list alone.
+        let count = match self.naming {
+            Naming::Index => items.total(),
+            Naming::Key(_) => None,
+        };
+        let letters = self.dead_letters.as_ref().map(DeadLetters::name);
+        let tolerance = format!("{:?}", self.tolerance);
+        let names = stage_names(&self.stages);
+        cx.check_shape(&("flow", names, self.naming.name(), tolerance, letters, count))
+    }
 }
 
 async fn pass_on<S: Stages>(
@@ -320,11 +332,9 @@ impl<S: Stages, P: Policy> BaseAgent for Flow<S, P> {
 
 impl<S: Stages, P> fmt::Debug for Flow<S, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut names: Vec<Arc<str>> = Vec::new();
-        self.stages.names(&mut names);
         f.debug_struct("Flow")
             .field("name", &self.name)
-            .field("stages", &names)
+            .field("stages", &stage_names(&self.stages))
             .field("buffer", &self.buffer)
             .field("tolerance", &self.tolerance)
             .field("dead_letters", &self.dead_letters)

@@ -143,7 +143,7 @@ impl<S: Stages, R: 'static> Pipeline<S, R> {
         report: Arc<Mutex<PatternReport>>,
     ) -> Result<S::Output, AgentError> {
         if self.recorded {
-            check_shape("pipeline", &self.stages, cx)?;
+            cx.check_shape(&("pipeline", stage_names(&self.stages)))?;
         }
         let mut scope = Scope::open(cx)?.with_grace(self.grace);
         let stages = self.stages.clone();
@@ -156,10 +156,10 @@ impl<S: Stages, R: 'static> Pipeline<S, R> {
     }
 }
 
-fn check_shape<S: Stages>(kind: &str, stages: &S, cx: &RunContext) -> Result<(), AgentError> {
+fn stage_names<S: Stages>(stages: &S) -> Vec<Arc<str>> {
     let mut names = Vec::new();
     stages.names(&mut names);
-    cx.check_shape(&(kind, names))
+    names
 }
 
 #[async_trait]
@@ -179,11 +179,9 @@ impl<S: Stages, R: 'static> BaseAgent for Pipeline<S, R> {
 
 impl<S: Stages, R> fmt::Debug for Pipeline<S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut names: Vec<Arc<str>> = Vec::new();
-        self.stages.names(&mut names);
         f.debug_struct("Pipeline")
             .field("name", &self.name)
-            .field("stages", &names)
+            .field("stages", &stage_names(&self.stages))
             .field("recorded", &self.recorded)
             .finish_non_exhaustive()
     }
