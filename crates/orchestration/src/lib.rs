@@ -1,14 +1,29 @@
 //! Coordination patterns over agents. A pattern made of agents is an agent, so every pattern nests in
 //! every other.
 //!
-//! - [`Pipeline`]: stages one after the other, each with its own types.
-//! - [`MapReduce`]: one agent over many inputs, at most so many at a time, and their outputs combined
-//!   in the order of the inputs.
+//! | pattern | what it does | order | when a child fails |
+//! | --- | --- | --- | --- |
+//! | [`Pipeline`] | stages one after the other, each with its own types | of the stages | the pipeline fails |
+//! | [`Flow`] | a pipeline for many items, its stages overlapping, with bounded buffers | first in, first out; by key with [`fifo_by`](Flow::fifo_by) | fail the flow, [the item](Flow::fail_item), or [hand it over](Flow::dead_letter) |
+//! | [`MapReduce`] | one agent over many inputs, outputs combined; keyed with [`per_key`] | of the inputs; [`unordered`](MapReduce::unordered) or as a [`tree`](MapReduce::tree) where the combiner allows | fail fast, [collect all](MapReduce::collect_all), [quorum](MapReduce::quorum), [best effort](MapReduce::best_effort) |
+//! | [`ForkJoin`] | different agents over one input, outputs joined as a tuple or by name | by branch | fail fast, [collect all](ForkJoin::collect_all) |
 //!
-//! What all of them keep: children are owned by a scope that cancels, waits, aborts and awaits them;
-//! deadlines, budgets and permissions flow through; a panic of a child is its failure; a child that
-//! waits for a signal is no failure. `.durable()` journals the result of each child, so that a run
-//! that is opened again goes on where it stopped.
+//! What all of them keep:
+//!
+//! - Inputs are pulled as there is room, from a list or a stream ([`Inputs`]); at most so many children
+//!   run at a time.
+//! - Children are owned by a scope that cancels them, waits a grace, aborts and awaits them. Nothing
+//!   outlives a pattern that has returned; what a dropped one leaves,
+//!   [`Run::quiesce`](maniple_core::Run::quiesce) waits for.
+//! - Deadlines, budgets, permissions and cancellation flow through. A panic of a child is its failure.
+//! - A child that waits for a signal is no failure: its siblings finish, then the pattern waits, unless
+//!   it is settled without that child.
+//! - A pattern that outlives failures returns a [`Partial`]: what the children made, and which of them
+//!   have failed, were cancelled, were never begun or still wait, each by index or name.
+//! - What a pattern measures of itself is in its [`PatternReport`].
+//! - `.durable()` journals the output of each child and the shape of the pattern, so that a run that is
+//!   opened again goes on where it stopped. How a pattern was settled by arrival, or in spite of
+//!   failures that are not final, is journaled before anybody hears of it, durable or not.
 //!
 //! ```
 //! use maniple_core::{AgentError, MemoryJournal, Run, agent_fn};
