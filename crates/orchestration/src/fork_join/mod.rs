@@ -105,6 +105,17 @@ impl<B: Branches, P: Policy> ForkJoin<B, P> {
     /// Journals the output of each branch. A run that is opened again takes those from the journal
     /// and runs the others. The agents' names and order are recorded too: on resume a change of them
     /// is [`Diverged`](AgentError::Diverged).
+    ///
+    /// What cannot be journaled does not compile:
+    ///
+    /// ```compile_fail,E0277
+    /// use maniple_core::agent_fn;
+    /// use maniple_orchestration::ForkJoin;
+    ///
+    /// struct Opaque;
+    /// let agent = agent_fn("agent", |_: u64, _cx| async move { Ok(Opaque) });
+    /// ForkJoin::new("fork", (agent,)).durable();
+    /// ```
     pub fn durable(mut self) -> Self
     where
         B: DurableBranches,

@@ -201,6 +201,17 @@ where
     ///
     /// Children named by index must meet the same inputs on resume, which is so where the list of
     /// inputs was itself the output of a step; a difference is [`Diverged`](AgentError::Diverged).
+    ///
+    /// What cannot be journaled does not compile:
+    ///
+    /// ```compile_fail,E0277
+    /// use maniple_core::agent_fn;
+    /// use maniple_orchestration::MapReduce;
+    ///
+    /// struct Opaque;
+    /// let agent = agent_fn("agent", |_: u64, _cx| async move { Ok(Opaque) });
+    /// MapReduce::collect("map", agent).durable();
+    /// ```
     pub fn durable(mut self) -> Self
     where
         A::Input: Serialize,

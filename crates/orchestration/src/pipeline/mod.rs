@@ -94,6 +94,17 @@ impl<S: Stages> Pipeline<S> {
     /// Journals the result of each stage. A run that is opened again skips those that have one. The
     /// stages' names and order are recorded too: on resume a change of them is
     /// [`Diverged`](AgentError::Diverged).
+    ///
+    /// What cannot be journaled does not compile:
+    ///
+    /// ```compile_fail,E0277
+    /// use maniple_core::agent_fn;
+    /// use maniple_orchestration::Pipeline;
+    ///
+    /// struct Opaque;
+    /// let agent = agent_fn("agent", |_: u64, _cx| async move { Ok(Opaque) });
+    /// Pipeline::new("pipeline", agent).durable();
+    /// ```
     pub fn durable(self) -> Pipeline<S, Durable>
     where
         S: DurableStages,
