@@ -1,10 +1,12 @@
 use std::fmt;
 
 use futures::future::BoxFuture;
-use maniple_core::{AgentError, BaseAgent, BoxAgent, Children, Class, RecordedError, RunContext};
+use maniple_core::{
+    AgentError, BaseAgent, BoxAgent, ChildKey, Children, Class, RecordedError, RunContext,
+};
 use serde::{Deserialize, Serialize};
 
-use super::flow::ItemEnd;
+use super::line::ItemEnd;
 use crate::call::durable;
 
 /// An item that a flow has failed on, for whoever takes care of those.
@@ -43,18 +45,33 @@ impl<I: Clone + Serialize + Send + 'static> DeadLetters<I> {
     }
 }
 
+impl<I> DeadLetters<I> {
+    /// Where the letters of one run of a flow go.
+    pub(super) fn at(self, children: &Children) -> Letters<I> {
+        Letters { to: self, base: children.child("dead-letter") }
+    }
+}
+
+/// The dead letters of one run of a flow.
+pub(super) struct Letters<I> {
+    to: DeadLetters<I>,
+    base: RunContext,
+}
+
 impl<I: Send + 'static> DeadLetters<I> {
     pub(super) fn name(&self) -> &str {
         self.agent.name()
     }
+}
 
+impl<I: Send + 'static> Letters<I> {
     pub(super) fn copy(&self, input: &I) -> I {
-        (self.copy)(input)
+        (self.to.copy)(input)
     }
 
-    /// The place where the letters of a flow are delivered.
-    pub(super) fn place(children: &Children) -> RunContext {
-        children.child("dead-letter")
+    /// The place of one letter.
+    pub(super) fn place(&self, item: impl Into<ChildKey>) -> RunContext {
+        self.base.child_at(item)
     }
 
     /// Whether an item that failed so is a dead letter: not where it waits, or was stopped.
@@ -81,9 +98,9 @@ impl<I: Send + 'static> DeadLetters<I> {
         if Self::given_up(at)?.is_none() {
             at.settle(&error).await?;
         }
-        let cx = at.child(self.agent.name());
-        let delivered =
-            cx.invoke(|cx| async move { (self.deliver)(&self.agent, letter, &cx).await }).await;
+        let DeadLetters { agent, deliver, .. } = &self.to;
+        let cx = at.child(agent.name());
+        let delivered = cx.invoke(|cx| async move { deliver(agent, letter, &cx).await }).await;
         match delivered {
             Ok(()) => Ok(ItemEnd::Dead(error)),
             Err(failure) if Self::takes(&failure, at) => Ok(ItemEnd::Undelivered(failure)),

@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::marker::PhantomData;
@@ -6,16 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use maniple_core::{AgentError, BaseAgent, Children, RecordedError, RunContext};
+use maniple_core::{AgentError, BaseAgent, Children, RunContext};
 use serde::Serialize;
 use tokio::time::Instant;
 
 use super::dead_letter::{DeadLetter, DeadLetters};
-use super::gates::{Gates, KeyOf, Ticket, Tickets};
-use super::passage::Passage;
+use super::gates::{Gates, KeyOf, Tickets};
+use super::line::{Line, Ticketed};
+use super::outputs::Outputs;
 use super::stage_names;
 use super::stages::{PassAll, Stages};
-use crate::fan_out::{Begun, FanOut, Naming, Sink};
+use crate::fan_out::{Begun, FanOut, Naming};
 use crate::inputs::Inputs;
 use crate::over::Over;
 use crate::partial::Partial;
@@ -253,35 +253,13 @@ impl<S: Stages, P: Policy> Flow<S, P> {
             grace: self.grace,
             tolerance: self.tolerance,
         };
-        let (stages, pass, letters) = (self.stages.clone(), self.pass, self.dead_letters.clone());
         let mut sink = Outputs::new(in_order, tell);
         let make = |children: &Children| {
-            let letters =
-                letters.map(|letters| (letters, DeadLetters::<S::Input>::place(children)));
-            move |begun: Begun, Ticketed { ticket, item }| {
-                let (stages, letters) = (stages.clone(), letters.clone());
-                async move {
-                    let passage = Passage::among_others(begun.cx.clone(), ticket);
-                    match letters {
-                        None => pass_on(&stages, pass, item, passage).await,
-                        Some((letters, place)) => {
-                            let place = place.child_at(begun.child);
-                            let copy = letters.copy(&item);
-                            let passed = match DeadLetters::<S::Input>::given_up(&place)? {
-                                Some(error) => Err(AgentError::Recorded(error)),
-                                None => pass_on(&stages, pass, item, passage).await,
-                            };
-                            let error = match passed {
-                                Err(error) if DeadLetters::<S::Input>::takes(&error, &begun.cx) => {
-                                    error.recorded()
-                                }
-                                passed => return passed,
-                            };
-                            let letter = DeadLetter { index: begun.index, input: copy, error };
-                            letters.hand_over(letter, &place).await.map(Passed::end)
-                        }
-                    }
-                }
+            let letters = self.dead_letters.clone().map(|letters| letters.at(children));
+            let line = Arc::new(Line { stages: self.stages.clone(), pass: self.pass, letters });
+            move |begun: Begun, item: Ticketed<S::Input>| {
+                let line = line.clone();
+                async move { line.carry(begun, item).await }
             }
         };
         let rest = fan_out.run(&mut sink, make, report).await?;
@@ -299,16 +277,6 @@ impl<S: Stages, P: Policy> Flow<S, P> {
         let names = stage_names(&self.stages);
         cx.check_shape(&("flow", names, self.naming.name(), tolerance, letters, count))
     }
-}
-
-async fn pass_on<S: Stages>(
-    stages: &S,
-    pass: PassAll<S>,
-    item: S::Input,
-    mut passage: Passage,
-) -> Result<Passed<S::Output>, AgentError> {
-    let output = pass(stages, item, &mut passage).await?;
-    Ok(Passed { end: ItemEnd::Out(output), _ticket: passage.into_ticket() })
 }
 
 /// What a flow returns: its outputs, or a [`Partial`] of them.
@@ -340,101 +308,5 @@ impl<S: Stages, P> fmt::Debug for Flow<S, P> {
             .field("dead_letters", &self.dead_letters)
             .field("recorded", &self.recorded)
             .finish_non_exhaustive()
-    }
-}
-
-/// An item with its right to pass.
-struct Ticketed<I> {
-    ticket: Ticket,
-    item: I,
-}
-
-/// An item that has an end.
-struct Passed<O> {
-    end: ItemEnd<O>,
-    /// Those of its key that are behind it wait until it was taken in.
-    _ticket: Option<Ticket>,
-}
-
-impl<O> Passed<O> {
-    fn end(error: ItemEnd<O>) -> Self {
-        Self { end: error, _ticket: None }
-    }
-}
-
-/// How an item has ended that is no failure of the flow, or not of it alone.
-pub(super) enum ItemEnd<O> {
-    Out(O),
-    Dead(RecordedError),
-    Undelivered(AgentError),
-}
-
-/// Gives outputs away, in order where that is asked for.
-struct Outputs<O, F> {
-    in_order: bool,
-    next: usize,
-    early: BTreeMap<usize, Option<O>>,
-    tell: F,
-    dead: Vec<(usize, AgentError)>,
-    undelivered: Vec<AgentError>,
-}
-
-impl<O, F: FnMut(usize, O)> Outputs<O, F> {
-    fn new(in_order: bool, tell: F) -> Self {
-        let early = BTreeMap::new();
-        Self { in_order, next: 0, early, tell, dead: Vec::new(), undelivered: Vec::new() }
-    }
-
-    fn give(&mut self, index: usize, output: Option<O>) {
-        self.next += 1;
-        if let Some(output) = output {
-            (self.tell)(index, output);
-        }
-    }
-
-    /// Adds what was handed over to what is left out.
-    fn finish(
-        self,
-        mut rest: Partial<()>,
-        report: &mut PatternReport,
-    ) -> Result<Partial<()>, AgentError> {
-        report.dead_lettered = self.dead.len();
-        report.failed += self.undelivered.len();
-        report.succeeded -= self.dead.len() + self.undelivered.len();
-        if let Some(error) = self.undelivered.into_iter().reduce(AgentError::merge) {
-            return Err(error);
-        }
-        rest.failed.extend(self.dead);
-        rest.failed.sort_by_key(|(index, _)| *index);
-        Ok(rest)
-    }
-}
-
-impl<O, F: FnMut(usize, O)> Sink<Passed<O>> for Outputs<O, F> {
-    fn put(&mut self, index: usize, passed: Option<Passed<O>>) {
-        let output = match passed.map(|passed| passed.end) {
-            None => None,
-            Some(ItemEnd::Out(output)) => Some(output),
-            Some(ItemEnd::Dead(error)) => {
-                self.dead.push((index, AgentError::Recorded(error)));
-                None
-            }
-            Some(ItemEnd::Undelivered(error)) => {
-                self.undelivered.push(error);
-                None
-            }
-        };
-        if !self.in_order {
-            self.give(index, output);
-            return;
-        }
-        self.early.insert(index, output);
-        while let Some(output) = self.early.remove(&self.next) {
-            self.give(self.next, output);
-        }
-    }
-
-    fn taken(&self) -> usize {
-        self.next
     }
 }

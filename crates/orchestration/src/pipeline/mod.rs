@@ -3,6 +3,8 @@
 mod dead_letter;
 mod flow;
 mod gates;
+mod line;
+mod outputs;
 mod passage;
 mod stages;
 
