@@ -263,7 +263,12 @@ impl<S: Stages, P: Policy> Flow<S, P> {
             }
         };
         let rest = fan_out.run(&mut sink, make, report).await?;
-        sink.finish(rest, report)
+        let rest = sink.finish(rest, report)?;
+        if !rest.failed.is_empty() {
+            // Nobody comes by an item again that was given up.
+            cx.close_children().await?;
+        }
+        Ok(rest)
     }
 
     fn check_shape(&self, items: &Inputs<S::Input>, cx: &RunContext) -> Result<(), AgentError> {
