@@ -1,4 +1,5 @@
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,15 +10,49 @@ use tokio::time::Instant;
 /// two executions and while it is not running at all, the clock stands still.
 #[derive(Debug)]
 pub(crate) struct WorkClock {
-    state: Mutex<State>,
+    /// What earlier processes have worked.
+    before: Duration,
+    opened: Instant,
+    /// A [`Reading`]. It is asked for with every record, so that looking takes no lock.
+    reading: AtomicU64,
+    /// How many executions there are.
+    executions: Mutex<usize>,
     pace: watch::Sender<Pace>,
 }
 
-#[derive(Debug)]
-struct State {
-    worked: Duration,
-    since: Option<Instant>,
-    executions: usize,
+/// What tells the time that this process has worked, in nanoseconds: half of what fits, since one bit
+/// says which it is, and that is 292 years.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// All the time since the run was opened, but for so much.
+    Runs {
+        stood: u64,
+    },
+    Stands {
+        worked: u64,
+    },
+}
+
+impl Reading {
+    fn unpack(bits: u64) -> Self {
+        let nanos = bits >> 1;
+        if bits & 1 == 0 { Self::Runs { stood: nanos } } else { Self::Stands { worked: nanos } }
+    }
+
+    fn pack(self) -> u64 {
+        match self {
+            Self::Runs { stood } => stood << 1,
+            Self::Stands { worked } => worked << 1 | 1,
+        }
+    }
+
+    /// The time worked, so long after the run was opened.
+    fn worked(self, open: u64) -> u64 {
+        match self {
+            Self::Runs { stood } => open.saturating_sub(stood),
+            Self::Stands { worked } => worked,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,14 +74,32 @@ pub(crate) struct Working<'a>(&'a WorkClock);
 
 impl WorkClock {
     /// It runs from here on, for hosts that drive agents without an execution.
-    pub(crate) fn start(worked: Duration) -> Self {
-        let state = Mutex::new(State { worked, since: Some(Instant::now()), executions: 0 });
-        Self { state, pace: watch::Sender::new(Pace::default()) }
+    pub(crate) fn start(before: Duration) -> Self {
+        Self {
+            before,
+            opened: Instant::now(),
+            reading: AtomicU64::new(Reading::Runs { stood: 0 }.pack()),
+            executions: Mutex::new(0),
+            pace: watch::Sender::new(Pace::default()),
+        }
     }
 
     pub(crate) fn worked(&self) -> Duration {
-        let state = self.state();
-        state.worked + state.since.map_or(Duration::ZERO, |since| since.elapsed())
+        let mut bits = self.reading.load(Ordering::Acquire);
+        loop {
+            let worked = Reading::unpack(bits).worked(self.open());
+            // What was read belongs to this time only if it still holds after looking at the time.
+            let now = self.reading.load(Ordering::Acquire);
+            if now == bits {
+                return self.before + Duration::from_nanos(worked);
+            }
+            bits = now;
+        }
+    }
+
+    /// How long the run has been open in this process.
+    fn open(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
     pub(crate) fn pause(&self) {
@@ -58,8 +111,8 @@ impl WorkClock {
     }
 
     pub(crate) fn work(&self) -> Working<'_> {
-        self.change(|state, pace| {
-            state.executions += 1;
+        self.change(|executions, pace| {
+            *executions += 1;
             pace.idle = false;
         });
         Working(self)
@@ -75,23 +128,28 @@ impl WorkClock {
         let _ = self.pace.subscribe().wait_for(|pace| !pace.paused).await;
     }
 
-    /// Changes the pace under the lock, so that the two never disagree.
-    fn change(&self, change: impl FnOnce(&mut State, &mut Pace)) {
-        let mut state = self.state();
+    /// Changes the pace under the lock, so that it and the reading never disagree.
+    fn change(&self, change: impl FnOnce(&mut usize, &mut Pace)) {
+        let mut executions = self.executions();
         let mut pace = *self.pace.borrow();
-        change(&mut state, &mut pace);
-        if pace.stands() {
-            if let Some(since) = state.since.take() {
-                state.worked += since.elapsed();
+        change(&mut executions, &mut pace);
+        let reading = Reading::unpack(self.reading.load(Ordering::Acquire));
+        let open = self.open();
+        let reading = match reading {
+            Reading::Runs { .. } if pace.stands() => {
+                Reading::Stands { worked: reading.worked(open) }
             }
-        } else {
-            state.since.get_or_insert_with(Instant::now);
-        }
+            Reading::Stands { worked } if !pace.stands() => {
+                Reading::Runs { stood: open.saturating_sub(worked) }
+            }
+            unchanged => unchanged,
+        };
+        self.reading.store(reading.pack(), Ordering::Release);
         self.pace.send_replace(pace);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn executions(&self) -> MutexGuard<'_, usize> {
+        self.executions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the run has worked for so long.
@@ -118,9 +176,9 @@ impl WorkClock {
 
 impl Drop for Working<'_> {
     fn drop(&mut self) {
-        self.0.change(|state, pace| {
-            state.executions -= 1;
-            pace.idle = state.executions == 0;
+        self.0.change(|executions, pace| {
+            *executions -= 1;
+            pace.idle = *executions == 0;
         });
     }
 }
