@@ -1,4 +1,6 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use futures::future::{BoxFuture, FutureExt, ready};
 
@@ -8,8 +10,18 @@ use super::{Journal, JournalError, Record};
 /// resumed within one process.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryJournal {
-    records: Arc<Mutex<Vec<Record>>>,
+    records: Arc<Mutex<Records>>,
 }
+
+/// In blocks, so that a long journal is not copied as it grows while a run waits for it.
+#[derive(Debug, Default)]
+struct Records {
+    full: Vec<Vec<Record>>,
+    last: Vec<Record>,
+}
+
+/// How many records a block holds.
+const BLOCK: usize = 256;
 
 impl MemoryJournal {
     /// An empty journal.
@@ -19,20 +31,33 @@ impl MemoryJournal {
 
     /// A copy of all records, in order.
     pub fn records(&self) -> Vec<Record> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let records = self.lock();
+        records.full.iter().flatten().chain(&records.last).cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Records> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl FromIterator<Record> for MemoryJournal {
     fn from_iter<T: IntoIterator<Item = Record>>(records: T) -> Self {
-        Self { records: Arc::new(Mutex::new(records.into_iter().collect())) }
+        let records = Records { full: Vec::new(), last: records.into_iter().collect() };
+        Self { records: Arc::new(Mutex::new(records)) }
     }
 }
 
 impl Journal for MemoryJournal {
     fn append(&self, record: Record) -> BoxFuture<'static, Result<(), JournalError>> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner).push(record);
-        ready(Ok(())).boxed()
+        let mut records = self.lock();
+        if records.last.len() == records.last.capacity() {
+            let full = std::mem::replace(&mut records.last, Vec::with_capacity(BLOCK));
+            records.full.push(full);
+        }
+        records.last.push(record);
+        drop(records);
+        // It holds nothing, so that boxing it allocates nothing.
+        poll_fn(|_| Poll::Ready(Ok(()))).boxed()
     }
 
     fn load(&self) -> BoxFuture<'_, Result<Vec<Record>, JournalError>> {
