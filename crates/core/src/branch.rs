@@ -45,10 +45,13 @@ impl RunContext {
         }
         let run = &self.env().run;
         let digest = self.digest(key, &input)?;
-        let (state, used) = run.history().enter(key, None, &digest);
-        let _claim = Claim::of(self, key, &state)?;
-        self.env().lease.replay(used);
-        match state {
+        let worked = run.clock.worked();
+        // Asked before it is known whether it matters: a replay takes no notice of the answer.
+        let fresh = self.check_at(worked);
+        let visit = run.enter_branch(key, digest, worked, fresh.is_ok());
+        let _claim = Claim::of(self, key, &visit)?;
+        self.env().lease.replay(visit.used);
+        match visit.standing {
             Standing::Done(outcome) => {
                 count(&run.counters.branches_replayed, 1);
                 run.emit(|| key.clone(), || EventKind::Replayed);
@@ -59,11 +62,7 @@ impl RunContext {
             Standing::Diverged(found) => {
                 return Err(AgentError::Diverged { key: key.clone(), found: found.into() });
             }
-            Standing::Ready => {
-                self.check()?;
-                // Only its place before the receipt matters, so nobody waits for it.
-                drop(run.record(key, Fact::Entered { digest }));
-            }
+            Standing::Ready => fresh?,
             Standing::Open(_) | Standing::InFlight => {}
         }
         count(&run.counters.branches_run, 1);
@@ -83,14 +82,20 @@ impl RunContext {
                 return result.map(|(_, output)| output);
             }
         };
-        let settled = run.history().settled_inside(key);
-        let spent = if let Some(spent) = settled {
-            spent
-        } else {
-            self.close_inside().await?;
-            run.history().used_inside(key)
-        };
-        run.record(key, receipt(digest, outcome, spent)).await?;
+        let receipt = |spent| receipt(digest, outcome, spent);
+        let settled =
+            run.record_at(visit.spot, key, |history| match history.settled_inside(visit.spot) {
+                Some(spent) => Ok(receipt(spent)),
+                None => Err(receipt),
+            });
+        match settled {
+            Ok(durable) => durable.await?,
+            Err(receipt) => {
+                self.close_inside().await?;
+                let used = run.history().used_inside(visit.spot);
+                run.record(key, receipt(used)).await?;
+            }
+        }
         self.end_place();
         result.map(|(_, output)| output)
     }

@@ -75,8 +75,8 @@ impl RunContext {
                 let stands = |mark: Option<&Mark>| {
                     matches!(mark, Some(Mark::Delivered(_) | Mark::Withdrawn))
                 };
-                let written = run.record_where(key, Fact::Awaited, |history| {
-                    if stands(history.peek_mark(key)) { Err(()) } else { Ok(()) }
+                let written = run.record_where(key, |history| {
+                    if stands(history.peek_mark(key)) { Err(()) } else { Ok(Fact::Awaited) }
                 });
                 // Delivered since it was looked up: it is looked up again.
                 let Ok(durable) = written else { continue };

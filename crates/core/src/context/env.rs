@@ -11,7 +11,10 @@ use crate::run::RunState;
 use crate::scope::{Live, Stop};
 
 /// What a context shares with the contexts derived from it, until one of them narrows it.
+///
+/// It is kept away from how often it is shared, which every thread writes where this is read.
 #[derive(Debug, Clone)]
+#[repr(align(128))]
 pub(crate) struct Env {
     pub(crate) run: Arc<RunState>,
     /// Weak, so that a context that leaks cannot keep a scope from ending.
@@ -28,7 +31,13 @@ pub(crate) struct Env {
 
 impl Env {
     pub(crate) fn is_past_deadline(&self) -> bool {
-        self.deadline.is_some_and(|at| self.run.clock.worked() >= at)
+        // Without a deadline nobody has to look at the clock.
+        self.is_past_deadline_at(self.deadline.map_or(Duration::ZERO, |_| self.run.clock.worked()))
+    }
+
+    /// Whether a deadline has passed, where the run has worked for so long.
+    pub(crate) fn is_past_deadline_at(&self, worked: Duration) -> bool {
+        self.deadline.is_some_and(|at| worked >= at)
             || self.deadline_wall.is_some_and(|at| Instant::now() >= at)
     }
 

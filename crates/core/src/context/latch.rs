@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::RunContext;
 use crate::broken::Rule;
 use crate::error::AgentError;
@@ -27,12 +29,20 @@ impl RunContext {
     /// # Errors
     /// `DeadlineExceeded` or `Cancelled`.
     pub fn check(&self) -> Result<(), AgentError> {
-        let env = self.env();
+        self.check_given(self.env().is_past_deadline())
+    }
+
+    /// As [`check`](Self::check), where the run has worked for so long.
+    pub(crate) fn check_at(&self, worked: Duration) -> Result<(), AgentError> {
+        self.check_given(self.env().is_past_deadline_at(worked))
+    }
+
+    fn check_given(&self, is_late: bool) -> Result<(), AgentError> {
         // A scope whose deadline has passed cancels what is below it, so this is asked first.
-        if env.is_past_deadline() {
+        if is_late {
             return Err(AgentError::DeadlineExceeded { key: self.path() });
         }
-        if env.token.is_cancelled() {
+        if self.env().token.is_cancelled() {
             return Err(AgentError::Cancelled { key: self.path() });
         }
         Ok(())

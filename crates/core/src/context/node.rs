@@ -1,5 +1,5 @@
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::RunContext;
@@ -59,12 +59,14 @@ impl Node {
     pub(crate) fn path(&self) -> &Key {
         self.path.get_or_init(|| {
             let above = self.parent.as_ref().map_or("", |parent| parent.node.path().as_str());
-            Key::new(&match &self.segment {
-                Segment::Root | Segment::Attempt(_) | Segment::Narrowed => return Key::new(above),
-                Segment::Named(name, ordinal) => keyed(above, Sigil::Child, name, *ordinal),
-                Segment::Index(index) => format!("{above}[{index}]"),
-                Segment::Keyed(name) => format!("{above}[{name}]"),
-            })
+            match &self.segment {
+                Segment::Root | Segment::Attempt(_) | Segment::Narrowed => Key::new(above),
+                Segment::Named(name, ordinal) => {
+                    Key::new(&keyed(above, Sigil::Child, name, *ordinal))
+                }
+                Segment::Index(index) => Key::new(&at(above, index)),
+                Segment::Keyed(name) => Key::new(&at(above, name)),
+            }
         })
     }
 
@@ -117,6 +119,14 @@ impl Node {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The key of one of many inside a context.
+fn at(above: &str, which: impl fmt::Display) -> String {
+    // Room for the longest index.
+    let mut text = String::with_capacity(above.len() + 22);
+    write!(text, "{above}[{which}]").expect("writing to a string does not fail");
+    text
 }
 
 /// The key of something named inside a context. The first of a name is written without its ordinal.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-pub(crate) use history::{History, Mark, Open, Standing};
+pub(crate) use history::{History, Mark, Open, Spot, Standing, Visit};
 pub use memory::MemoryJournal;
 pub use record::{Fact, Outcome, Payload, Record};
 

@@ -6,7 +6,7 @@ use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 
 use super::clock::WorkClock;
-use super::stats::Counters;
+use super::state::Apart;
 use super::{Root, Run, RunState};
 use crate::broken::Rule;
 use crate::budget::{Budget, Lease};
@@ -159,9 +159,9 @@ impl RunBuilder {
             journal: self.journal,
             reconciler: self.reconciler,
             clock: WorkClock::start(worked),
-            counters: Counters::default(),
+            counters: Apart::default(),
             delivered: Notify::new(),
-            history: Mutex::new(history),
+            history: Apart(Mutex::new(history)),
             events: broadcast::Sender::new(self.event_buffer.clamp(1, MOST_EVENTS)),
             listened: AtomicBool::new(false),
             sequence: AtomicU64::new(0),

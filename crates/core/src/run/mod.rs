@@ -186,15 +186,13 @@ impl Run {
         let codec = |source| AgentError::Codec { key: signal.clone(), what: "input", source };
         let value = Payload::encode(value).map_err(codec)?;
         let run = &self.env.run;
-        let written = run.record_where(signal, Fact::Delivered { value }, |history| match history
-            .peek_mark(signal)
-        {
+        let written = run.record_where(signal, |history| match history.peek_mark(signal) {
             Some(Mark::Withdrawn) => Err(Delivery::Withdrawn),
             Some(Mark::Delivered(_)) if !history.replaces_deliveries => {
                 Err(Delivery::AlreadyDelivered)
             }
             _ if history.is_inside_ended(signal) => Err(Delivery::Withdrawn),
-            _ => Ok(()),
+            _ => Ok(Fact::Delivered { value }),
         });
         match written {
             Err(refused) => Ok(refused),

@@ -3,7 +3,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use futures::future::BoxFuture;
 use tokio::sync::{Notify, broadcast};
@@ -15,7 +15,7 @@ use crate::contain;
 use crate::error::{AgentError, Source};
 use crate::event::{AgentEvent, EventKind, Events};
 use crate::identity::{Digest, IdempotencyKey, Key, RunId};
-use crate::journal::{Fact, History, Journal, JournalError, Record};
+use crate::journal::{Fact, History, Journal, JournalError, Record, Spot, Standing, Visit};
 use crate::step::Reconciler;
 
 /// Resolves when a record is durable.
@@ -29,10 +29,10 @@ pub(crate) struct RunState {
     pub(crate) journal: Option<Arc<dyn Journal>>,
     pub(crate) reconciler: Arc<dyn Reconciler>,
     pub(crate) clock: WorkClock,
-    pub(crate) counters: Counters,
+    pub(crate) counters: Apart<Counters>,
     /// Woken at every delivery, for the waits of a run without a journal.
     pub(crate) delivered: Notify,
-    pub(super) history: Mutex<History>,
+    pub(super) history: Apart<Mutex<History>>,
     pub(super) events: broadcast::Sender<AgentEvent>,
     /// Whether anybody has ever listened: asking the channel would take its lock for every event.
     pub(super) listened: AtomicBool,
@@ -40,6 +40,19 @@ pub(crate) struct RunState {
     pub(super) stopped: OnceLock<JournalError>,
     #[cfg(feature = "broken")]
     pub(super) broken: std::collections::BTreeSet<Rule>,
+}
+
+/// In cache lines of its own: what every thread writes, away from what every thread reads.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Apart<T>(pub(super) T);
+
+impl<T> std::ops::Deref for Apart<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
 }
 
 impl RunState {
@@ -54,33 +67,52 @@ impl RunState {
         key: &Key,
         fact: Fact,
     ) -> impl Future<Output = Result<(), AgentError>> + Send + use<'_> {
-        match self.record_where(key, fact, |_| Ok::<_, Infallible>(())) {
+        match self.record_where(key, |_| Ok::<_, Infallible>(fact)) {
             Ok(durable) => durable,
         }
     }
 
-    /// As [`record`](Self::record), unless the history says otherwise at that moment.
+    /// As [`record`](Self::record), with what the history says at that moment.
     pub(crate) fn record_where<E, F>(
         &self,
         key: &Key,
-        fact: Fact,
-        allow: F,
+        fact: F,
     ) -> Result<impl Future<Output = Result<(), AgentError>> + Send + use<'_, E, F>, E>
     where
-        F: FnOnce(&History) -> Result<(), E>,
+        F: FnOnce(&History) -> Result<Fact, E>,
     {
-        let record = Record { key: key.clone(), worked: self.clock.worked(), fact };
+        self.record_by(key, History::apply, fact)
+    }
+
+    /// As [`record_where`](Self::record_where), where the spot of the key is claimed.
+    pub(crate) fn record_at<E, F>(
+        &self,
+        spot: Spot,
+        key: &Key,
+        fact: F,
+    ) -> Result<impl Future<Output = Result<(), AgentError>> + Send + use<'_, E, F>, E>
+    where
+        F: FnOnce(&History) -> Result<Fact, E>,
+    {
+        self.record_by(key, move |history, record| history.apply_at(spot, record), fact)
+    }
+
+    fn record_by<E, F, A>(
+        &self,
+        key: &Key,
+        apply: A,
+        fact: F,
+    ) -> Result<impl Future<Output = Result<(), AgentError>> + Send + use<'_, E, F, A>, E>
+    where
+        F: FnOnce(&History) -> Result<Fact, E>,
+        A: FnOnce(&mut History, &Record) -> Result<(), &'static str>,
+    {
+        let worked = self.clock.worked();
         let key = key.clone();
         // All under one lock, so that the history never knows an order that the journal does not.
         let mut history = self.history();
-        allow(&history)?;
-        let accepted = match history.apply(&record) {
-            Ok(()) => self.append(record),
-            Err(found) => Err(JournalError::Inconsistent { seq: history.accepted(), found }),
-        };
-        if let Err(error) = &accepted {
-            let _ = self.stopped.set(error.clone());
-        }
+        let fact = fact(&history)?;
+        let accepted = self.accept(&mut history, apply, Record { key: key.clone(), worked, fact });
         drop(history);
         Ok(async move {
             let durable = match accepted {
@@ -93,6 +125,43 @@ impl RunState {
                 AgentError::Journal { key, source }
             })
         })
+    }
+
+    /// Comes by a branch, and says so to the journal where it begins here, if it may.
+    pub(crate) fn enter_branch(
+        &self,
+        key: &Key,
+        digest: Digest,
+        worked: Duration,
+        may_begin: bool,
+    ) -> Visit {
+        let entered = Record { key: key.clone(), worked, fact: Fact::Entered { digest } };
+        let mut history = self.history();
+        let visit = history.enter(key, None, &digest);
+        if may_begin && matches!(visit.standing, Standing::Ready) {
+            let at = |history: &mut History, record: &_| history.apply_at(visit.spot, record);
+            // Only its place before the receipt matters, so nobody waits for it.
+            let accepted = self.accept(&mut history, at, entered);
+            drop(history);
+            drop(accepted);
+        }
+        visit
+    }
+
+    fn accept(
+        &self,
+        history: &mut History,
+        apply: impl FnOnce(&mut History, &Record) -> Result<(), &'static str>,
+        record: Record,
+    ) -> Result<Option<Durable>, JournalError> {
+        let accepted = match apply(history, &record) {
+            Ok(()) => self.append(record),
+            Err(found) => Err(JournalError::Inconsistent { seq: history.accepted(), found }),
+        };
+        if let Err(error) = &accepted {
+            let _ = self.stopped.set(error.clone());
+        }
+        accepted
     }
 
     /// Hands a record to the journal. One that panics cannot be relied on any more.

@@ -22,7 +22,7 @@ use crate::context::RunContext;
 use crate::error::{AgentError, Source};
 use crate::event::EventKind;
 use crate::identity::{Digest, Key, Sigil};
-use crate::journal::{Fact, Outcome, Payload, Standing};
+use crate::journal::{Fact, Outcome, Payload, Standing, Visit};
 use crate::run::count;
 use doubt::Resolved;
 
@@ -117,9 +117,9 @@ impl RunContext {
         if run.breaks(Rule::ReplayIgnoresDeadline) {
             self.check()?;
         }
-        let standing = self.look_up_step(key, options.effect, &digest);
-        let _claim = Claim::of(self, key, &standing)?;
-        match standing {
+        let visit = self.look_up_step(key, options.effect, &digest);
+        let _claim = Claim::of(self, key, &visit)?;
+        match visit.standing {
             Standing::Ready | Standing::InFlight => {}
             Standing::Open(effect) => {
                 count(&run.counters.in_doubt, 1);
@@ -143,26 +143,26 @@ impl RunContext {
     }
 
     /// Comes by the step in the history, and counts what it has used there.
-    fn look_up_step(&self, key: &Key, effect: Effect, digest: &Digest) -> Standing {
+    fn look_up_step(&self, key: &Key, effect: Effect, digest: &Digest) -> Visit {
         let run = &self.env().run;
         #[cfg(feature = "broken")]
         let recorded = run.history().digest_of(key).filter(|_| run.breaks(Rule::DigestIsCompared));
         #[cfg(feature = "broken")]
         let digest = recorded.as_ref().unwrap_or(digest);
-        let (standing, used) = run.history().enter(key, Some(effect), digest);
+        let visit = run.history().enter(key, Some(effect), digest);
         #[cfg(feature = "broken")]
         {
-            let rule = match standing {
+            let rule = match visit.standing {
                 Standing::Open(_) => Rule::InDoubtIsSpent,
                 _ => Rule::ReplayDebits,
             };
             if run.breaks(rule) {
-                self.env().lease.forget(used);
-                return standing;
+                self.env().lease.forget(visit.used);
+                return visit;
             }
         }
-        self.env().lease.replay(used);
-        standing
+        self.env().lease.replay(visit.used);
+        visit
     }
 
     #[cfg_attr(

@@ -3,7 +3,7 @@ use crate::context::RunContext;
 use crate::context::node::keyed;
 use crate::error::AgentError;
 use crate::identity::{Key, Name, Sigil};
-use crate::journal::Standing;
+use crate::journal::{Spot, Standing, Visit};
 
 use super::guard;
 
@@ -50,7 +50,7 @@ impl Drop for Slot<'_> {
 #[derive(Debug)]
 pub(crate) struct Claim<'a> {
     cx: &'a RunContext,
-    key: Key,
+    spot: Spot,
 }
 
 impl<'a> Claim<'a> {
@@ -58,10 +58,10 @@ impl<'a> Claim<'a> {
     pub(crate) fn of(
         cx: &'a RunContext,
         key: &Key,
-        standing: &Standing,
+        visit: &Visit,
     ) -> Result<Option<Self>, AgentError> {
-        match standing {
-            Standing::Ready | Standing::Open(_) => Ok(Some(Self { cx, key: key.clone() })),
+        match visit.standing {
+            Standing::Ready | Standing::Open(_) => Ok(Some(Self { cx, spot: visit.spot })),
             Standing::InFlight => Err(AgentError::ConcurrentStep { key: key.clone() }),
             _ => Ok(None),
         }
@@ -70,6 +70,6 @@ impl<'a> Claim<'a> {
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        self.cx.env().run.history().release(&self.key);
+        self.cx.env().run.history().release(self.spot);
     }
 }

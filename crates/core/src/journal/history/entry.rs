@@ -3,7 +3,7 @@ use crate::budget::Budget;
 use crate::identity::Digest;
 use crate::step::Effect;
 
-/// What is known about one key.
+/// What the records say of one key.
 #[derive(Debug)]
 pub(super) struct Entry {
     /// The record that set this state, counted from 0.
@@ -85,10 +85,8 @@ impl Work {
         }
     }
 
-    /// Ends the work and says how many open entries that closed.
-    pub(super) fn end(&mut self, state: State, spent: Budget) -> usize {
+    pub(super) fn end(&mut self, state: State, spent: Budget) {
         self.spent = self.spent.plus(spent);
-        let before = std::mem::replace(&mut self.state, state);
-        usize::from(matches!(before, State::Open { .. }))
+        self.state = state;
     }
 }

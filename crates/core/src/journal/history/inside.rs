@@ -1,5 +1,6 @@
-use super::History;
 use super::entry::{Body, Entry, Mark, State, Work};
+use super::place::Place;
+use super::{History, Spot};
 use crate::budget::Budget;
 use crate::error::RecordedError;
 use crate::identity::{Digest, Key};
@@ -16,9 +17,9 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    fn of(key: &Key, entry: &Entry) -> Option<Self> {
-        let key = key.clone();
-        match &entry.body {
+    fn of(place: &Place) -> Option<Self> {
+        let key = place.key.clone();
+        match &place.entry.as_ref()?.body {
             Body::Work(Work { effect, digest, state: State::Open { .. }, .. }) => {
                 Some(Self { key, step: effect.map(|effect| (effect, *digest)), signal: false })
             }
@@ -31,7 +32,7 @@ impl Open {
 impl History {
     /// A decision or signal, and the fact that this process has come by it.
     pub(crate) fn visit_mark(&mut self, key: &Key) -> Option<Mark> {
-        let entry = self.entries.get_mut(key)?;
+        let entry = self.entry_mut(key)?;
         entry.visit();
         match &entry.body {
             Body::Mark(mark) => Some(mark.clone()),
@@ -41,7 +42,7 @@ impl History {
 
     /// A decision or signal, without coming by it.
     pub(crate) fn peek_mark(&self, key: &Key) -> Option<&Mark> {
-        match &self.entries.get(key)?.body {
+        match &self.entry(key)?.body {
             Body::Mark(mark) => Some(mark),
             Body::Work(_) => None,
         }
@@ -50,8 +51,8 @@ impl History {
     /// The keys of all signals that are waited for, in order.
     pub(crate) fn awaited(&self) -> Vec<Key> {
         let awaited = |entry: &Entry| matches!(entry.body, Body::Mark(Mark::Awaited));
-        let all = self.entries.iter().filter(|(_, entry)| awaited(entry));
-        let mut keys: Vec<Key> = all.map(|(key, _)| key.clone()).collect();
+        let all = self.places.iter().filter(|place| place.entry.as_ref().is_some_and(awaited));
+        let mut keys: Vec<Key> = all.map(|place| place.key.clone()).collect();
         keys.sort();
         keys
     }
@@ -59,17 +60,12 @@ impl History {
     /// Whether an earlier process has recorded something inside `outer` that this one is not past:
     /// the code that wrote it has been here before. What comes from outside does not count.
     pub(crate) fn is_ahead(&self, outer: &Key) -> bool {
-        self.inside(outer).any(|(_, entry)| !entry.passed && entry.is_of_code())
+        self.entries_inside(outer).any(|entry| !entry.passed && entry.is_of_code())
     }
 
     /// Says that nobody will come by what lies inside `outer` and was not come by.
     pub(crate) fn pass_inside(&mut self, outer: &Key) {
-        let keys: Vec<Key> = self.inside(outer).map(|(key, _)| key.clone()).collect();
-        for key in keys {
-            if let Some(entry) = self.entries.get_mut(&key) {
-                entry.passed = true;
-            }
-        }
+        self.pass(outer, |_| true);
     }
 
     /// Says that an attempt is over: what it has decided inside `place` will not be decided again.
@@ -81,10 +77,16 @@ impl History {
                 rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
             })
         };
-        let decided: Vec<Key> =
-            self.inside(place).map(|(key, _)| key).filter(|key| of_attempt(key)).cloned().collect();
-        for key in decided {
-            if let Some(entry) = self.entries.get_mut(&key) {
+        self.pass(place, of_attempt);
+    }
+
+    fn pass(&mut self, outer: &Key, which: impl Fn(&Key) -> bool) {
+        let inside: Vec<Spot> = self.inside(outer).collect();
+        for spot in inside {
+            let place = &mut self.places[spot];
+            if let Some(entry) = &mut place.entry
+                && which(&place.key)
+            {
                 entry.passed = true;
             }
         }
@@ -93,7 +95,7 @@ impl History {
     /// The failure that was journaled first among the branches of the keyed children of `outer`.
     pub(crate) fn first_failure(&self, outer: &Key) -> Option<&RecordedError> {
         self.children_of(outer)
-            .filter_map(|key| self.entries.get(key))
+            .filter_map(|child| self.places[child].entry.as_ref())
             .filter_map(|entry| match &entry.body {
                 Body::Work(Work {
                     effect: None, state: State::Done(Outcome::Err(error)), ..
@@ -109,21 +111,17 @@ impl History {
         if self.open == 0 {
             return Vec::new();
         }
-        let mut open: Vec<Open> = self
-            .children_of(outer)
-            .flat_map(|child| {
-                self.entries.get_key_value(child).into_iter().chain(self.inside(child))
-            })
-            .filter_map(|(key, entry)| Open::of(key, entry))
-            .collect();
+        let all = self.children_of(outer).flat_map(|child| self.at_and_inside(child));
+        let mut open: Vec<Open> = all.filter_map(|spot| Open::of(&self.places[spot])).collect();
         open.sort_by(|a, b| a.key.cmp(&b.key));
         open
     }
 
-    fn children_of(&self, outer: &Key) -> impl Iterator<Item = &Key> {
+    fn children_of(&self, outer: &Key) -> impl Iterator<Item = Spot> {
         let at = outer.as_str().len();
-        let directly = self.directly_inside(outer).iter();
-        directly.filter(move |key| key.as_str().as_bytes().get(at) == Some(&b'['))
+        let is_keyed = move |key: &Key| key.as_str().as_bytes().get(at) == Some(&b'[');
+        let directly = self.directly_inside(outer).iter().copied();
+        directly.filter(move |child| is_keyed(&self.places[*child].key))
     }
 
     /// What is open inside `outer`, in the order of its keys.
@@ -131,34 +129,37 @@ impl History {
         if self.open == 0 {
             return Vec::new();
         }
-        let all = self.inside(outer).filter_map(|(key, entry)| Open::of(key, entry));
+        let all = self.inside(outer).filter_map(|spot| Open::of(&self.places[spot]));
         let mut open: Vec<Open> = all.collect();
         open.sort_by(|a, b| a.key.cmp(&b.key));
         open
     }
 
-    /// Everything used inside `outer`, where nothing inside it is open.
-    pub(crate) fn settled_inside(&self, outer: &Key) -> Option<Budget> {
+    /// Everything used inside a place, where nothing inside it is open.
+    pub(crate) fn settled_inside(&self, outer: Spot) -> Option<Budget> {
         let mut used = Budget::ZERO;
-        for (_, entry) in self.inside(outer) {
-            if entry.is_open() {
+        for place in self.below(&self.places[outer].inside) {
+            if self.places[place].is_open() {
                 return None;
             }
-            used = used.plus(entry.used());
+            used = used.plus(self.places[place].used());
         }
         Some(used)
     }
 
-    /// Everything used inside `outer`, reservations that are in doubt included.
-    pub(crate) fn used_inside(&self, outer: &Key) -> Budget {
-        self.inside(outer).fold(Budget::ZERO, |sum, (_, entry)| sum.plus(entry.used()))
+    /// Everything used inside a place, reservations that are in doubt included.
+    pub(crate) fn used_inside(&self, outer: Spot) -> Budget {
+        let inside = self.below(&self.places[outer].inside);
+        inside.fold(Budget::ZERO, |sum, spot| sum.plus(self.places[spot].used()))
     }
 
     /// What was used at and inside `outer`: what this process has not come by yet, and what it has.
     pub(crate) fn held_and_counted(&self, outer: &Key) -> (Budget, Budget) {
-        let here = self.entries.get_key_value(outer);
-        let all = self.inside(outer).chain(here);
-        all.fold((Budget::ZERO, Budget::ZERO), |(held, counted), (_, entry)| {
+        let all = self.places.spot(outer.as_str()).into_iter();
+        let entries = all
+            .flat_map(|spot| self.at_and_inside(spot))
+            .filter_map(|spot| self.places[spot].entry.as_ref());
+        entries.fold((Budget::ZERO, Budget::ZERO), |(held, counted), entry| {
             if entry.visited {
                 (held, counted.plus(entry.used()))
             } else {
@@ -169,7 +170,7 @@ impl History {
 
     /// What the open step of this key has set aside.
     pub(crate) fn reserved(&self, key: &Key) -> Budget {
-        match self.entries.get(key).map(|entry| &entry.body) {
+        match self.entry(key).map(|entry| &entry.body) {
             Some(Body::Work(work)) => work.reserved(),
             _ => Budget::ZERO,
         }
@@ -183,25 +184,42 @@ impl History {
             let ended = |body: &Body| {
                 matches!(body, Body::Work(Work { state: State::Done(_) | State::Abandoned, .. }))
             };
-            if self.entries.get(inner).is_some_and(|entry| ended(&entry.body)) {
+            if self
+                .places
+                .get(inner)
+                .and_then(|place| place.entry.as_ref())
+                .is_some_and(|entry| ended(&entry.body))
+            {
                 return true;
             }
         }
         false
     }
 
-    /// Everything inside `outer`, in no order.
-    pub(super) fn inside(&self, outer: &Key) -> impl Iterator<Item = (&Key, &Entry)> {
-        let mut below: Vec<&Key> = self.directly_inside(outer).iter().collect();
-        std::iter::from_fn(move || {
-            let key = below.pop()?;
-            below.extend(self.directly_inside(key));
-            Some(key)
-        })
-        .filter_map(|key| self.entries.get_key_value(key))
+    fn entries_inside(&self, outer: &Key) -> impl Iterator<Item = &Entry> {
+        self.inside(outer).filter_map(|spot| self.places[spot].entry.as_ref())
     }
 
-    fn directly_inside(&self, outer: &Key) -> &[Key] {
-        self.tree.get(outer).map_or(&[], Vec::as_slice)
+    /// Everything inside `outer`, in no order.
+    fn inside(&self, outer: &Key) -> impl Iterator<Item = Spot> {
+        self.below(self.directly_inside(outer))
+    }
+
+    fn at_and_inside(&self, outer: Spot) -> impl Iterator<Item = Spot> {
+        std::iter::once(outer).chain(self.below(&self.places[outer].inside))
+    }
+
+    /// These places and all that lies inside of them.
+    fn below(&self, these: &[Spot]) -> impl Iterator<Item = Spot> {
+        let mut below = these.to_vec();
+        std::iter::from_fn(move || {
+            let spot = below.pop()?;
+            below.extend(&self.places[spot].inside);
+            Some(spot)
+        })
+    }
+
+    fn directly_inside(&self, outer: &Key) -> &[Spot] {
+        self.places.get(outer.as_str()).map_or(&[], |place| &place.inside)
     }
 }

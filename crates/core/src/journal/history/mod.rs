@@ -1,19 +1,20 @@
 mod entry;
 mod inside;
+mod place;
+mod places;
 mod standing;
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Fact, JournalError, Outcome, Record};
-use crate::budget::Budget;
-use crate::identity::{Digest, Key, RunId};
-use crate::step::Effect;
+use crate::identity::{Key, RunId};
+use entry::Entry;
 pub(crate) use entry::Mark;
-use entry::{Body, Entry, State, Work};
 pub(crate) use inside::Open;
-pub(crate) use standing::Standing;
+use places::Places;
+pub(crate) use places::Spot;
+pub(crate) use standing::{Standing, Visit};
 
 /// What the records of a run amount to: a pure fold over them, kept up to date as new ones are
 /// accepted. A record costs the same however many there are; what lies inside a branch is dropped
@@ -25,10 +26,9 @@ pub(crate) struct History {
     worked: Duration,
     accepted: u64,
     open: usize,
-    entries: HashMap<Key, Entry>,
-    /// What lies directly inside each key that anything lies inside of.
-    tree: HashMap<Key, Vec<Key>>,
-    in_flight: HashSet<Key>,
+    /// Those of all keys that a record is about, of those around them, and of those at which
+    /// somebody is.
+    places: Places,
     /// A broken variant: the last delivery of a signal wins.
     pub(crate) replaces_deliveries: bool,
 }
@@ -41,7 +41,7 @@ impl History {
             let seq = history.accepted;
             history.apply(&record).map_err(|found| JournalError::Inconsistent { seq, found })?;
         }
-        for entry in history.entries.values_mut() {
+        for entry in history.places.iter_mut().filter_map(|place| place.entry.as_mut()) {
             (entry.visited, entry.passed) = (false, false);
         }
         Ok(history)
@@ -66,127 +66,85 @@ impl History {
 
     /// Takes one record into account.
     pub(crate) fn apply(&mut self, record: &Record) -> Result<(), &'static str> {
+        let seq = self.count(record)?;
+        match &record.fact {
+            Fact::Started { run, name } => self.started = Some((run.clone(), name.clone())),
+            Fact::Finished { .. } => self.finished = true,
+            fact => {
+                let spot = self.places.open(&record.key);
+                return self.change(spot, seq, fact);
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`apply`](Self::apply), where the spot of the record's key is known.
+    pub(crate) fn apply_at(&mut self, spot: Spot, record: &Record) -> Result<(), &'static str> {
+        let seq = self.count(record)?;
+        self.change(spot, seq, &record.fact)
+    }
+
+    fn count(&mut self, record: &Record) -> Result<u64, &'static str> {
         let seq = self.accepted;
         self.accepted += 1;
         self.worked = self.worked.max(record.worked);
         if self.started.is_none() != matches!(record.fact, Fact::Started { .. }) {
             return Err("a journal begins with the one record that names its run");
         }
-        let key = &record.key;
-        match &record.fact {
-            Fact::Started { run, name } => self.started = Some((run.clone(), name.clone())),
-            Fact::Finished { .. } => self.finished = true,
-            Fact::Intent { effect, digest, reserved } => {
-                self.begin(seq, key, Some(*effect), *digest, *reserved);
-            }
-            Fact::Entered { digest } => self.begin(seq, key, None, *digest, Budget::ZERO),
-            Fact::Receipt { digest, outcome, spent } => {
-                if self.work(key, seq).is_err() {
-                    // Only a pure step that reserves nothing has no intent.
-                    self.begin(seq, key, Some(Effect::Pure), *digest, Budget::ZERO);
-                }
-                let work = self.work(key, seq)?;
-                if work.digest != *digest {
-                    return Err("a receipt answers another input than its intent");
-                }
-                let is_branch = work.effect.is_none();
-                let closed = work.end(State::Done(outcome.clone()), *spent);
-                self.open -= closed;
-                if is_branch {
-                    self.prune(key);
-                }
-            }
-            Fact::Failed { spent, .. } => {
-                let closed = self.work(key, seq)?.end(State::Failed, *spent);
-                self.open -= closed;
-            }
-            Fact::Abandoned => {
-                let work = self.work(key, seq)?;
-                let closed = work.end(State::Abandoned, work.reserved());
-                self.open -= closed;
-            }
-            Fact::Decided { value } => self.mark(seq, key, Mark::Decided(value.clone())),
-            Fact::Awaited => self.mark(seq, key, Mark::Awaited),
-            Fact::Delivered { value } => self.mark(seq, key, Mark::Delivered(value.clone())),
-            Fact::Withdrawn => self.mark(seq, key, Mark::Withdrawn),
+        Ok(seq)
+    }
+
+    fn change(&mut self, spot: Spot, seq: u64, fact: &Fact) -> Result<(), &'static str> {
+        let place = &mut self.places[spot];
+        let (was_known, was_open) = (place.is_known(), place.is_open());
+        place.apply(seq, fact, self.replaces_deliveries)?;
+        self.open = self.open + usize::from(place.is_open()) - usize::from(was_open);
+        if place.is_ended_branch() && !place.inside.is_empty() {
+            // Nobody will come by it again.
+            let inside = std::mem::take(&mut place.inside);
+            self.forget(inside);
+        }
+        if !was_known {
+            self.plant(spot);
         }
         Ok(())
     }
 
-    /// Forgets what lies inside a key: nobody will come by it again.
-    fn prune(&mut self, outer: &Key) {
-        let mut below = self.tree.remove(outer).unwrap_or_default();
-        while let Some(key) = below.pop() {
-            if let Some(entry) = self.entries.remove(&key)
-                && entry.is_open()
-            {
-                self.open -= 1;
+    /// Forgets places and what lies inside of them, but not that somebody is at one.
+    fn forget(&mut self, mut below: Vec<Spot>) {
+        while let Some(spot) = below.pop() {
+            let place = &mut self.places[spot];
+            self.open -= usize::from(place.is_open());
+            below.append(&mut place.inside);
+            place.entry = None;
+            if !place.claimed {
+                self.places.remove(spot);
             }
-            below.extend(self.tree.remove(&key).unwrap_or_default());
         }
     }
 
-    fn begin(
-        &mut self,
-        seq: u64,
-        key: &Key,
-        effect: Option<Effect>,
-        digest: Digest,
-        reserved: Budget,
-    ) {
-        // An intent over an open one leaves the earlier reservation spent: its call may have happened.
-        let spent = self.entries.get(key).map_or(Budget::ZERO, Entry::used);
-        let state = State::Open { reserved };
-        self.insert(seq, key, Body::Work(Work { effect, digest, spent, state }));
-    }
-
-    fn mark(&mut self, seq: u64, key: &Key, mark: Mark) {
-        // The first delivery stands, and asking for it late does not undo it.
-        let stands =
-            |entry: &Entry| matches!(&entry.body, Body::Mark(Mark::Delivered(_) | Mark::Withdrawn));
-        let first_wins = !(self.replaces_deliveries && matches!(mark, Mark::Delivered(_)));
-        if !(first_wins && self.entries.get(key).is_some_and(stands)) {
-            self.insert(seq, key, Body::Mark(mark));
-        }
-    }
-
-    fn insert(&mut self, seq: u64, key: &Key, body: Body) {
-        let entry = Entry { seq, visited: true, passed: true, body };
-        let is_open = usize::from(entry.is_open());
-        let before = self.entries.insert(key.clone(), entry);
-        if before.is_none() && !self.tree.contains_key(key) {
-            self.plant(key);
-        }
-        let was_open = usize::from(before.is_some_and(|before| before.is_open()));
-        self.open = self.open + is_open - was_open;
-    }
-
-    /// Makes a key known to what it lies inside of, up to the root.
-    fn plant(&mut self, key: &Key) {
-        let mut key = key.clone();
-        while let Some(parent) = key.parent() {
-            let first = match self.tree.get_mut(parent) {
-                Some(inside) => {
-                    inside.push(key);
-                    return;
-                }
-                None => Key::new(parent),
+    /// Makes a place known to what it lies inside of, up to the root.
+    fn plant(&mut self, mut spot: Spot) {
+        while let Some(outer) = self.places[spot].key.parent() {
+            let outer = match self.places.spot(outer) {
+                Some(outer) => outer,
+                None => self.places.open(&Key::new(outer)),
             };
-            self.tree.insert(first.clone(), vec![key]);
-            if self.entries.contains_key(&first) {
+            let place = &mut self.places[outer];
+            let was_known = place.is_known();
+            place.inside.push(spot);
+            if was_known {
                 return;
             }
-            key = first;
+            spot = outer;
         }
     }
 
-    fn work(&mut self, key: &Key, seq: u64) -> Result<&mut Work, &'static str> {
-        match self.entries.get_mut(key) {
-            Some(Entry { seq: at, body: Body::Work(work), .. }) => {
-                *at = seq;
-                Ok(work)
-            }
-            _ => Err("the end of something that never began"),
-        }
+    fn entry(&self, key: &Key) -> Option<&Entry> {
+        self.places.get(key.as_str())?.entry.as_ref()
+    }
+
+    fn entry_mut(&mut self, key: &Key) -> Option<&mut Entry> {
+        self.places.get_mut(key.as_str())?.entry.as_mut()
     }
 }

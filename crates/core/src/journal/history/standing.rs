@@ -1,5 +1,5 @@
-use super::entry::{Body, State, Work};
-use super::{History, Outcome};
+use super::entry::{Body, Entry, State, Work};
+use super::{History, Outcome, Spot};
 use crate::budget::Budget;
 use crate::identity::{Digest, Key};
 use crate::step::Effect;
@@ -19,33 +19,58 @@ pub(crate) enum Standing {
     Diverged(String),
 }
 
+/// What coming by a step or branch has found.
+#[derive(Debug)]
+pub(crate) struct Visit {
+    pub(crate) standing: Standing,
+    /// What the journal says it has used, where this process had not yet counted that.
+    pub(crate) used: Budget,
+    /// Where there is work to do, this is claimed for it, and stays until the claim is given back.
+    pub(crate) spot: Spot,
+}
+
 impl History {
     /// Comes by a step, or by a branch where there is no `effect`.
-    ///
-    /// Where there is work to do, the key is claimed for it. The second value is what the journal says
-    /// it has used, where this process had not yet counted that.
-    pub(crate) fn enter(
-        &mut self,
-        key: &Key,
-        effect: Option<Effect>,
-        digest: &Digest,
-    ) -> (Standing, Budget) {
-        if self.in_flight.contains(key) {
-            return (Standing::InFlight, Budget::ZERO);
+    pub(crate) fn enter(&mut self, key: &Key, effect: Option<Effect>, digest: &Digest) -> Visit {
+        let spot = self.places.open(key);
+        let place = &mut self.places[spot];
+        if place.claimed {
+            return Visit { standing: Standing::InFlight, used: Budget::ZERO, spot };
         }
-        let (standing, used) = self.stand(key, effect, digest);
-        if matches!(standing, Standing::Ready | Standing::Open(_)) {
-            self.in_flight.insert(key.clone());
-        }
-        (standing, used)
+        let (standing, used) = match &mut place.entry {
+            Some(entry) => (entry.standing(effect, digest), entry.visit()),
+            None => (Standing::Ready, Budget::ZERO),
+        };
+        place.claimed = matches!(standing, Standing::Ready | Standing::Open(_));
+        Visit { standing, used, spot }
     }
 
-    fn stand(&mut self, key: &Key, effect: Option<Effect>, digest: &Digest) -> (Standing, Budget) {
-        let Some(entry) = self.entries.get_mut(key) else {
-            return (Standing::Ready, Budget::ZERO);
-        };
-        let used = entry.visit();
-        let standing = match &entry.body {
+    /// Gives a claim back.
+    pub(crate) fn release(&mut self, spot: Spot) {
+        let place = &mut self.places[spot];
+        place.claimed = false;
+        if !place.is_known() {
+            self.places.remove(spot);
+        }
+    }
+
+    #[cfg(feature = "broken")]
+    pub(crate) fn digest_of(&self, key: &Key) -> Option<Digest> {
+        match &self.entry(key)?.body {
+            Body::Work(work) => Some(work.digest),
+            Body::Mark(_) => None,
+        }
+    }
+
+    pub(crate) fn is_done(&self, key: &Key) -> bool {
+        let done = |body: &Body| matches!(body, Body::Work(Work { state: State::Done(_), .. }));
+        self.entry(key).is_some_and(|entry| done(&entry.body))
+    }
+}
+
+impl Entry {
+    fn standing(&self, effect: Option<Effect>, digest: &Digest) -> Standing {
+        match &self.body {
             Body::Work(work) if work.effect.is_some() == effect.is_some() => {
                 if work.digest == *digest {
                     work.standing(effect)
@@ -56,26 +81,7 @@ impl History {
             }
             _ if effect.is_some() => Standing::Diverged("recorded as a branch, now a step".into()),
             _ => Standing::Diverged("recorded as a step, now a branch".into()),
-        };
-        (standing, used)
-    }
-
-    /// Gives a claim back.
-    pub(crate) fn release(&mut self, key: &Key) {
-        self.in_flight.remove(key);
-    }
-
-    #[cfg(feature = "broken")]
-    pub(crate) fn digest_of(&self, key: &Key) -> Option<Digest> {
-        match &self.entries.get(key)?.body {
-            Body::Work(work) => Some(work.digest),
-            Body::Mark(_) => None,
         }
-    }
-
-    pub(crate) fn is_done(&self, key: &Key) -> bool {
-        let done = |body: &Body| matches!(body, Body::Work(Work { state: State::Done(_), .. }));
-        self.entries.get(key).is_some_and(|entry| done(&entry.body))
     }
 }
 
