@@ -161,6 +161,7 @@ impl RunBuilder {
             clock: WorkClock::start(worked),
             counters: Apart::default(),
             delivered: Notify::new(),
+            hashes: history.hashes().clone(),
             history: Apart(Mutex::new(history)),
             events: broadcast::Sender::new(self.event_buffer.clamp(1, MOST_EVENTS)),
             listened: AtomicBool::new(false),

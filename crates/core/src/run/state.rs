@@ -1,5 +1,6 @@
 use std::convert::Infallible;
 use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -32,6 +33,8 @@ pub(crate) struct RunState {
     pub(crate) counters: Apart<Counters>,
     /// Woken at every delivery, for the waits of a run without a journal.
     pub(crate) delivered: Notify,
+    /// Those of the history, to hash keys before it is locked.
+    pub(super) hashes: RandomState,
     pub(super) history: Apart<Mutex<History>>,
     pub(super) events: broadcast::Sender<AgentEvent>,
     /// Whether anybody has ever listened: asking the channel would take its lock for every event.
@@ -136,8 +139,9 @@ impl RunState {
         may_begin: bool,
     ) -> Visit {
         let entered = Record { key: key.clone(), worked, fact: Fact::Entered { digest } };
+        let hash = self.hashes.hash_one(key.as_str());
         let mut history = self.history();
-        let visit = history.enter(key, None, &digest);
+        let visit = history.enter_hashed(hash, key, &digest);
         if may_begin && matches!(visit.standing, Standing::Ready) {
             let at = |history: &mut History, record: &_| history.apply_at(visit.spot, record);
             // Only its place before the receipt matters, so nobody waits for it.

@@ -4,6 +4,7 @@ mod place;
 mod places;
 mod standing;
 
+use std::hash::RandomState;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub(crate) struct History {
     /// Those of all keys that a record is about, of those around them, and of those at which
     /// somebody is.
     places: Places,
+    /// Where something was last planted, which is often where the next one is.
+    planted: Option<Spot>,
     /// A broken variant: the last delivery of a signal wins.
     pub(crate) replaces_deliveries: bool,
 }
@@ -54,6 +57,11 @@ impl History {
     /// How many records were accepted.
     pub(crate) fn accepted(&self) -> u64 {
         self.accepted
+    }
+
+    /// How [`enter_hashed`](Self::enter_hashed) wants keys to be hashed.
+    pub(crate) fn hashes(&self) -> &RandomState {
+        self.places.hashes()
     }
 
     pub(crate) fn is_finished(&self) -> bool {
@@ -126,10 +134,12 @@ impl History {
     /// Makes a place known to what it lies inside of, up to the root.
     fn plant(&mut self, mut spot: Spot) {
         while let Some(outer) = self.places[spot].key.parent() {
-            let outer = match self.places.spot(outer) {
+            let last = self.planted.filter(|last| self.places[*last].is_of(outer));
+            let outer = match last.or_else(|| self.places.spot(outer)) {
                 Some(outer) => outer,
                 None => self.places.open(&Key::new(outer)),
             };
+            self.planted = Some(outer);
             let place = &mut self.places[outer];
             let was_known = place.is_known();
             place.inside.push(spot);

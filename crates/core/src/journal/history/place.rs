@@ -9,6 +9,9 @@ use crate::step::Effect;
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) key: Key,
+    pub(super) hash: u64,
+    /// The place that came before it with the same hash.
+    pub(super) same_hash: Option<Spot>,
     pub(super) entry: Option<Entry>,
     /// What lies directly inside.
     pub(super) inside: Vec<Spot>,
@@ -17,8 +20,13 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn new(key: Key) -> Self {
-        Self { key, entry: None, inside: Vec::new(), claimed: false }
+    pub(super) fn new(key: Key, hash: u64) -> Self {
+        Self { key, hash, same_hash: None, entry: None, inside: Vec::new(), claimed: false }
+    }
+
+    /// Whether it is known, and that of this key.
+    pub(super) fn is_of(&self, key: &str) -> bool {
+        self.is_known() && self.key.as_str() == key
     }
 
     /// Whether any record is about it, or about something inside: then what it lies inside of knows it.

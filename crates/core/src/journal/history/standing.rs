@@ -33,6 +33,16 @@ impl History {
     /// Comes by a step, or by a branch where there is no `effect`.
     pub(crate) fn enter(&mut self, key: &Key, effect: Option<Effect>, digest: &Digest) -> Visit {
         let spot = self.places.open(key);
+        self.enter_at(spot, effect, digest)
+    }
+
+    /// As [`enter`](Self::enter) of a branch, with the hash of its key.
+    pub(crate) fn enter_hashed(&mut self, hash: u64, key: &Key, digest: &Digest) -> Visit {
+        let spot = self.places.open_at(hash, key);
+        self.enter_at(spot, None, digest)
+    }
+
+    fn enter_at(&mut self, spot: Spot, effect: Option<Effect>, digest: &Digest) -> Visit {
         let place = &mut self.places[spot];
         if place.claimed {
             return Visit { standing: Standing::InFlight, used: Budget::ZERO, spot };
