@@ -77,23 +77,29 @@ impl RunContext {
             Err(error) => {
                 if error.class().is_certain() {
                     let failed = Fact::Failed { error: error.recorded(), spent: Budget::ZERO };
-                    let _ = run.record(key, failed).await;
+                    let _ = self.record(key, failed)?.await;
                 }
                 return result.map(|(_, output)| output);
             }
         };
         let receipt = |spent| receipt(digest, outcome, spent);
-        let settled =
-            run.record_at(visit.spot, key, |history| match history.settled_inside(visit.spot) {
+        let is_over = self.is_over(key);
+        let settled = run.record_at(visit.spot, key, |history| {
+            if is_over(history) {
+                return Err(None);
+            }
+            match history.settled_inside(visit.spot) {
                 Some(spent) => Ok(receipt(spent)),
-                None => Err(receipt),
-            });
+                None => Err(Some(receipt)),
+            }
+        });
         match settled {
             Ok(durable) => durable.await?,
-            Err(receipt) => {
+            Err(None) => return Err(AgentError::Cancelled { key: key.clone() }),
+            Err(Some(receipt)) => {
                 self.close_inside().await?;
                 let used = run.history().used_inside(visit.spot);
-                run.record(key, receipt(used)).await?;
+                self.record(key, receipt(used))?.await?;
             }
         }
         self.end_place();
@@ -170,6 +176,6 @@ impl RunContext {
     /// Writes a fact and waits until it is durable, unless nobody waits for this context any more.
     pub(crate) async fn write(&self, key: &Key, fact: Fact) -> Result<(), AgentError> {
         self.check_unfenced()?;
-        self.env().run.record(key, fact).await
+        self.record(key, fact)?.await
     }
 }

@@ -51,7 +51,7 @@ impl RunContext {
         match self.recorded(&key) {
             None => {
                 // It precedes whatever the pattern records, so nobody has to wait for it.
-                drop(self.env().run.record(&key, Fact::Decided { value: now }));
+                drop(self.record(&key, Fact::Decided { value: now })?);
                 Ok(())
             }
             Some(recorded) if recorded == now => Ok(()),

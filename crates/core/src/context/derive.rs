@@ -84,7 +84,7 @@ impl RunContext {
             let millis = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
             if let Ok(value) = Payload::encode(&millis) {
                 // It precedes whatever is done under it, so nobody has to wait for it.
-                drop(run.record(&key, Fact::Decided { value }));
+                drop(self.record(&key, Fact::Decided { value }));
             }
         }
         at

@@ -1,8 +1,11 @@
+use std::future::Future;
 use std::time::Duration;
 
 use super::RunContext;
 use crate::broken::Rule;
 use crate::error::AgentError;
+use crate::identity::Key;
+use crate::journal::{Fact, History};
 
 impl RunContext {
     /// Whether something may be opened in this context at all.
@@ -21,6 +24,30 @@ impl RunContext {
             return Err(AgentError::Cancelled { key: self.path() });
         }
         Ok(())
+    }
+
+    /// Accepts a fact of this context at once; the future waits until it is durable.
+    ///
+    /// What a dropped scope has left is not waited for by the branch around it. Where that, or the step
+    /// itself, has ended for good meanwhile, nothing more is written into it.
+    pub(crate) fn record<'a>(
+        &'a self,
+        key: &Key,
+        fact: Fact,
+    ) -> Result<impl Future<Output = Result<(), AgentError>> + Send + use<'a>, AgentError> {
+        let (is_over, place) = (self.is_over(key), key.clone());
+        self.env().run.record_where(key, move |history| {
+            if is_over(history) { Err(AgentError::Cancelled { key: place }) } else { Ok(fact) }
+        })
+    }
+
+    /// What tells, under the lock of the history, whether nothing more is written to this key.
+    pub(crate) fn is_over(&self, key: &Key) -> impl FnOnce(&History) -> bool + Send + use<> {
+        let (live, key) = (self.env().live.upgrade(), key.clone());
+        move |history| {
+            live.is_some_and(|live| live.is_orphaned())
+                && (history.has_ended(&key) || history.is_inside_ended(&key))
+        }
     }
 
     /// Whether something new may begin here. A step asks it before its effect, and a replay does not;

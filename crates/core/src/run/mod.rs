@@ -81,7 +81,10 @@ impl Run {
     /// leave it unfinished too.
     ///
     /// # Cancel safety
-    /// Dropping it stops everything below; [`quiesce`](Self::quiesce) waits until that is so.
+    /// Dropping it stops everything below, as [`cancel`](Self::cancel) would: steps in flight have the
+    /// run's grace to end and write their receipts, which is no working time, and are then aborted.
+    /// [`quiesce`](Self::quiesce) waits until that is over; before, an agent of the same name may meet
+    /// a step of the dropped execution, which is then `ConcurrentStep`.
     pub async fn execute<A: BaseAgent>(
         &self,
         agent: A,
@@ -204,7 +207,8 @@ impl Run {
         }
     }
 
-    /// Waits until every task that this run has started is gone, those of dropped executions too.
+    /// Waits until every task that this run has started is gone, those of dropped executions and
+    /// scopes too. These have been asked to stop when they were dropped, and have their grace.
     ///
     /// A task that blocks its thread makes it wait for as long as it blocks. The contexts handed out
     /// before are dead afterwards.

@@ -1,27 +1,35 @@
-use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 
-use tokio::sync::oneshot;
-use tokio::time::Instant;
+use super::sync::{Arc, AtomicBool, AtomicUsize, Mutex, Ordering, PoisonError};
 
 /// Every task of a scope holds its scope's token, which holds the tokens of the scopes around it. So
-/// a scope's receiver resolves only when the last task below it is gone, however deep.
+/// [`Ended`] resolves only when the last task below a scope is gone, however deep.
 #[derive(Debug)]
 pub(crate) struct Live {
     fenced: AtomicBool,
+    orphaned: AtomicBool,
+    /// Tasks below that were given up, counted by whoever did so.
+    zombies: AtomicUsize,
+    /// Dropped scopes below that are being reaped.
+    reapers: AtomicUsize,
     parent: Option<Arc<Live>>,
-    _ended: oneshot::Sender<Infallible>,
+    end: Arc<End>,
 }
-
-/// Resolves, with an error, when every holder of the token is gone.
-pub(crate) type Ended = oneshot::Receiver<Infallible>;
 
 impl Live {
     pub(crate) fn new(parent: Option<Arc<Self>>) -> (Arc<Self>, Ended) {
-        let (sender, ended) = oneshot::channel();
-        (Arc::new(Self { fenced: AtomicBool::new(false), parent, _ended: sender }), ended)
+        let end = Arc::new(End { state: Mutex::new(State::Unwatched) });
+        let live = Self {
+            fenced: AtomicBool::new(false),
+            orphaned: AtomicBool::new(false),
+            zombies: AtomicUsize::new(0),
+            reapers: AtomicUsize::new(0),
+            parent,
+            end: end.clone(),
+        };
+        (Arc::new(live), Ended(end))
     }
 
     /// From here on nothing below this scope may write to the journal.
@@ -30,62 +38,118 @@ impl Live {
     }
 
     pub(crate) fn is_fenced(&self) -> bool {
-        let mut live = Some(self);
-        while let Some(here) = live {
-            if here.fenced.load(Ordering::Acquire) {
-                return true;
-            }
-            live = here.parent.as_deref();
+        self.outwards().any(|live| live.fenced.load(Ordering::Acquire))
+    }
+
+    /// From here on nobody waits for what is below this scope before ending what is around it.
+    pub(crate) fn orphan(&self) {
+        self.orphaned.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_orphaned(&self) -> bool {
+        self.outwards().any(|live| live.orphaned.load(Ordering::Acquire))
+    }
+
+    /// Fences what could not be ended, and counts it as zombies of every scope around it.
+    pub(crate) fn give_up(&self, tasks: usize) {
+        self.fence();
+        for live in self.outwards() {
+            live.zombies.fetch_add(tasks, Ordering::AcqRel);
         }
-        false
-    }
-}
-
-/// When the tasks of a scope that is being stopped are aborted.
-///
-/// Scopes below one that is being stopped share its instant, less an allowance for each level, so
-/// that an inner scope has settled before the outer one aborts it.
-#[derive(Debug, Default)]
-pub(crate) struct Stop {
-    abort_at: OnceLock<Instant>,
-    parent: Option<Arc<Stop>>,
-}
-
-impl Stop {
-    /// How much earlier a scope aborts than the one around it.
-    pub(crate) const ALLOWANCE: Duration = Duration::from_millis(10);
-
-    pub(crate) fn below(parent: &Arc<Self>) -> Arc<Self> {
-        Arc::new(Self { abort_at: OnceLock::new(), parent: Some(parent.clone()) })
     }
 
-    /// Sets the instant, or keeps the one that was set first.
-    pub(crate) fn set(&self, abort_at: Instant) -> Instant {
-        *self.abort_at.get_or_init(|| abort_at)
+    pub(crate) fn zombies(&self) -> usize {
+        self.zombies.load(Ordering::Acquire)
     }
 
-    /// The earliest instant that the scopes around this one allow it.
-    pub(crate) fn inherited(&self) -> Option<Instant> {
-        let mut earliest: Option<Instant> = None;
-        let now = Instant::now();
-        let mut levels = 1;
-        let mut above = self.parent.as_deref();
-        while let Some(stop) = above {
-            if let Some(at) = stop.abort_at.get() {
-                // Of a short grace each level keeps a part: with none, its tasks would be aborted
-                // before they could see that they were asked to stop.
-                let left = at.saturating_duration_since(now);
-                let at = *at - (Self::ALLOWANCE * levels).min(left * levels / (levels + 1));
-                earliest = Some(earliest.map_or(at, |earliest| earliest.min(at)));
-            }
-            levels += 1;
-            above = stop.parent.as_deref();
+    /// Whether dropped scopes below are still being ended by somebody.
+    pub(crate) fn is_being_reaped(&self) -> bool {
+        self.reapers.load(Ordering::Acquire) > 0
+    }
+
+    /// Says that somebody ends what this scope, which was dropped, has left.
+    pub(crate) fn reap(&self) -> Reaping {
+        for live in self.outwards().skip(1) {
+            live.reapers.fetch_add(1, Ordering::AcqRel);
         }
-        earliest
+        Reaping(self.parent.clone())
+    }
+
+    /// This scope and those around it.
+    fn outwards(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |live| live.parent.as_deref())
     }
 }
 
-/// Cuts what is left of a dropped scope off from the journal: nobody waits for it any more.
+impl Drop for Live {
+    fn drop(&mut self) {
+        if let State::Watched(waker) = self.end.replace(State::Over) {
+            waker.wake();
+        }
+    }
+}
+
+/// Held while a dropped scope is being reaped. The scopes around it live for as long.
+#[derive(Debug)]
+pub(crate) struct Reaping(Option<Arc<Live>>);
+
+impl Drop for Reaping {
+    fn drop(&mut self) {
+        for live in self.0.iter().flat_map(|around| around.outwards()) {
+            if live.reapers.fetch_sub(1, Ordering::AcqRel) == 1 {
+                live.end.wake();
+            }
+        }
+    }
+}
+
+/// Resolves when every holder of the token is gone. Whoever waits is woken, too, when the last dropped
+/// scope below has been reaped.
+#[derive(Debug)]
+pub(crate) struct Ended(Arc<End>);
+
+impl Future for Ended {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*state {
+            State::Over => return Poll::Ready(()),
+            State::Watched(waker) if waker.will_wake(cx.waker()) => {}
+            State::Watched(_) | State::Unwatched => *state = State::Watched(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+}
+
+#[derive(Debug)]
+struct End {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    Unwatched,
+    Watched(Waker),
+    Over,
+}
+
+impl End {
+    fn wake(&self) {
+        // Over, it stays so: whoever wakes holds the token.
+        if let State::Watched(waker) = self.replace(State::Unwatched) {
+            waker.wake();
+        }
+    }
+
+    /// The waker is woken by the caller, when the lock is free again.
+    fn replace(&self, state: State) -> State {
+        let mut here = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut here, state)
+    }
+}
+
+/// Cuts what is left of a scope off from the journal where nobody could end it in order.
 #[derive(Debug)]
 pub(super) struct Fence(pub(super) Option<Arc<Live>>);
 

@@ -3,40 +3,28 @@
 mod children;
 mod live;
 mod phase;
+mod reaper;
+mod stop;
+mod sync;
 mod task;
+mod tasks;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{BoxFuture, Either, FutureExt, select};
-use tokio::task::{Id, JoinSet};
-use tokio::time::Instant;
-use tokio_util::sync::DropGuard;
-
 pub use children::Children;
-use live::Fence;
-pub(crate) use live::{Ended, Live, Stop};
+pub(crate) use live::{Ended, Live};
 pub(crate) use phase::after;
-use phase::{Cause, Phase, stopped};
+pub(crate) use stop::Stop;
 pub use task::{Done, Timing};
+use tasks::Tasks;
 
-use crate::broken::Rule;
-use crate::context::env::Env;
 use crate::context::{ChildKey, RunContext};
 use crate::error::AgentError;
-use crate::event::EventKind;
-use crate::run::count;
-use task::Task;
 
 /// How long a scope that is stopped lets its tasks end by themselves, unless it is told otherwise.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
-
-/// How long tasks that were aborted may take to be gone before they count as zombies.
-const GIVE_UP: Duration = Duration::from_millis(200);
 
 /// Owns the tasks that an agent starts: cancels, waits a grace, aborts and *awaits* them.
 ///
@@ -48,8 +36,13 @@ const GIVE_UP: Duration = Duration::from_millis(200);
 ///
 /// [`close`](Self::close) returns when the last task is gone, those of scopes below and of dropped
 /// ones included. A task that blocks its thread cannot be aborted: after a bound it is counted as a
-/// zombie, and can write nothing to the journal any more. Dropping a scope cancels and aborts, and
-/// [`Run::quiesce`](crate::Run::quiesce) waits for what is left.
+/// zombie, and can write nothing to the journal any more.
+///
+/// Dropping a scope stops it all the same: its tasks are asked to stop, have what is left of the
+/// grace, and are aborted; until then they may write down what they finish, unless the place that it
+/// belongs to has ended without them. The scopes around it, and
+/// [`Run::quiesce`](crate::Run::quiesce), wait until that is over. Dropped outside of a tokio runtime
+/// there is nobody to give a grace: the tasks are aborted at once, and write nothing any more.
 ///
 /// ```
 /// use maniple_core::{AgentError, Run, Scope, agent_fn};
@@ -74,31 +67,12 @@ const GIVE_UP: Duration = Duration::from_millis(200);
 /// # Ok(())
 /// # }
 /// ```
-pub struct Scope<T> {
-    cx: RunContext,
-    env: Arc<Env>,
-    live: Arc<Live>,
-    ended: Ended,
-    tasks: JoinSet<Task<T>>,
-    running: HashMap<Id, Running>,
-    spawned: usize,
-    zombies: usize,
-    given_up: Vec<Running>,
-    grace: Duration,
-    phase: Phase,
-    /// What ends the phase.
-    watch: BoxFuture<'static, Option<Cause>>,
-    _cancel: DropGuard,
-    fence: Fence,
+pub struct Scope<T: Send + 'static> {
+    /// Taken when the scope is closed or dropped.
+    tasks: Option<Tasks<T>>,
 }
 
-/// A task that has not ended.
-#[derive(Debug)]
-struct Running {
-    index: usize,
-    cx: RunContext,
-    spawned: Instant,
-}
+const HELD: &str = "a scope that can be called is neither closed nor dropped";
 
 impl<T: Send + 'static> Scope<T> {
     /// Opens a scope on a context.
@@ -107,43 +81,13 @@ impl<T: Send + 'static> Scope<T> {
     /// `Cancelled` where the scope that the context belongs to has ended, `NestedStep` in the body of
     /// a step.
     pub fn open(cx: &RunContext) -> Result<Self, AgentError> {
-        cx.check_not_nested(|| cx.path())?;
-        cx.check_open()?;
-        let cancelled = || AgentError::Cancelled { key: cx.path() };
-        let parent = cx.env().live.upgrade().ok_or_else(cancelled)?;
-        let (live, ended) = Live::new(Some(parent));
-        let above = cx.env();
-        let token = above.token.child_token();
-        let env = Arc::new(Env {
-            live: Arc::downgrade(&live),
-            token: token.clone(),
-            stop: Stop::below(&above.stop),
-            ..Env::clone(above)
-        });
-        let watched = env.clone();
-        let watch = async move { Some(stopped(&watched).await) }.boxed();
-        Ok(Self {
-            cx: cx.clone(),
-            env,
-            fence: Fence(Some(live.clone())),
-            live,
-            ended,
-            tasks: JoinSet::new(),
-            running: HashMap::new(),
-            spawned: 0,
-            zombies: 0,
-            given_up: Vec::new(),
-            grace: GRACE,
-            phase: Phase::Open,
-            watch,
-            _cancel: token.drop_guard(),
-        })
+        Ok(Self { tasks: Some(Tasks::open(cx)?) })
     }
 
     /// How long tasks may take to end once they were asked to, unless a scope above is being stopped
     /// too; 5 seconds by default.
     pub fn with_grace(mut self, grace: Duration) -> Self {
-        self.grace = grace;
+        self.tasks_mut().grace = grace;
         self
     }
 
@@ -154,7 +98,8 @@ impl<T: Send + 'static> Scope<T> {
     /// Those of the work, and those of [`open`](Self::open).
     ///
     /// # Cancel safety
-    /// Dropped, it is as if its scope had been dropped.
+    /// Dropped, it is as if its scope had been dropped: the work is asked to stop and has the grace
+    /// to end.
     pub async fn run_one<F, Fut>(
         cx: &RunContext,
         name: &str,
@@ -186,7 +131,8 @@ impl<T: Send + 'static> Scope<T> {
 
     /// What makes the contexts of this scope from inside its tasks.
     pub fn children(&self) -> Children {
-        Children::new(self.cx.clone(), self.env.clone())
+        let Tasks { cx, env, .. } = self.tasks();
+        Children::new(cx.clone(), env.clone())
     }
 
     /// Starts a task under one of this scope's contexts and returns its index, from 0. A panic in it
@@ -196,8 +142,9 @@ impl<T: Send + 'static> Scope<T> {
         F: FnOnce(RunContext) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, AgentError>> + Send + 'static,
     {
-        let task = task::agent(self.live.clone(), cx.clone(), work);
-        self.start(cx, task)
+        let tasks = self.tasks_mut();
+        let task = task::agent(cx.clone(), work, tasks.live.clone());
+        tasks.start(cx, task)
     }
 
     /// Starts a task that is no agent itself, such as one of several that take turns on a queue and
@@ -206,28 +153,14 @@ impl<T: Send + 'static> Scope<T> {
     where
         Fut: Future<Output = Result<T, AgentError>> + Send + 'static,
     {
-        let task = task::worker(self.live.clone(), work);
-        self.start(self.cx.clone(), task)
-    }
-
-    fn start(
-        &mut self,
-        cx: RunContext,
-        task: impl Future<Output = Task<T>> + Send + 'static,
-    ) -> usize {
-        let (index, spawned) = (self.spawned, Instant::now());
-        self.spawned += 1;
-        let handle = self.tasks.spawn(task);
-        self.running.insert(handle.id(), Running { index, cx, spawned });
-        if matches!(self.phase, Phase::Aborted(_)) {
-            handle.abort();
-        }
-        index
+        let tasks = self.tasks_mut();
+        let task = task::worker(work, tasks.live.clone());
+        tasks.start(tasks.cx.clone(), task)
     }
 
     /// How many tasks were started and have not been returned by [`next`](Self::next).
     pub fn len(&self) -> usize {
-        self.running.len() + self.given_up.len()
+        self.tasks().len()
     }
 
     /// Whether every task that was started has been returned by [`next`](Self::next).
@@ -243,104 +176,56 @@ impl<T: Send + 'static> Scope<T> {
     /// # Cancel safety
     /// Cancel safe: a task that has ended is returned by the next call.
     pub async fn next(&mut self) -> Option<Done<T>> {
-        loop {
-            if let Some(running) = self.given_up.pop() {
-                return Some(running.aborted(self.phase));
-            }
-            if self.tasks.is_empty() {
-                return None;
-            }
-            // Who has ended is no zombie, however late it is asked for.
-            let ended = match self.phase {
-                Phase::Aborted(_) => self.tasks.try_join_next_with_id(),
-                _ => None,
-            };
-            let joined = if ended.is_some() {
-                Either::Left(ended)
-            } else {
-                let joining = pin!(self.tasks.join_next_with_id());
-                // The watch first: a scope in which some task always has ended would never look at it.
-                match select(&mut self.watch, joining).await {
-                    Either::Left((cause, _)) => Either::Right(cause),
-                    Either::Right((joined, _)) => Either::Left(joined),
-                }
-            };
-            match joined {
-                Either::Left(None) => return None,
-                Either::Left(Some(Ok((id, task)))) => {
-                    if let Some(running) = self.running.remove(&id) {
-                        return Some(running.done(task));
-                    }
-                }
-                Either::Left(Some(Err(error))) => {
-                    if error.is_panic() && self.env.run.breaks(Rule::PanicsAreContained) {
-                        std::panic::resume_unwind(error.into_panic());
-                    }
-                    if let Some(running) = self.running.remove(&error.id()) {
-                        return Some(running.lost(self.phase, error));
-                    }
-                }
-                Either::Right(cause) => self.advance(cause),
-            }
-        }
+        self.tasks_mut().next().await
     }
 
     /// Asks every task to stop. Those that have not ended after the grace are aborted by
     /// [`next`](Self::next) or [`close`](Self::close).
     pub fn stop(&mut self) {
-        if self.phase == Phase::Open {
-            self.advance(Some(Cause::Cancelled));
-        }
+        self.tasks_mut().stop();
     }
 
-    /// Stops what still runs, and waits until every task below this scope is gone. Returns how many
-    /// could not be ended and are left as zombies.
+    /// Stops what still runs, and waits until every task below this scope is gone, those of dropped
+    /// scopes included. Returns how many could not be ended and are left as zombies.
     ///
     /// # Cancel safety
     /// Dropped, it is as if the scope had been dropped.
     pub async fn close(mut self) -> usize {
-        if !self.is_empty() {
-            self.stop();
+        let tasks = self.tasks_mut();
+        if tasks.len() > 0 {
+            tasks.stop();
         }
-        while self.next().await.is_some() {}
-        let Self { live, mut ended, env, cx, phase, zombies, mut fence, .. } = self;
-        let below = Arc::downgrade(&live);
-        fence.0 = None;
-        drop(live);
-        if env.run.breaks(Rule::ScopesWaitForGrandchildren) {
-            return zombies;
+        while tasks.next().await.is_some() {}
+        match self.tasks.take() {
+            Some(tasks) => tasks.finish().await,
+            None => 0,
         }
-        // A dropped scope below was told to abort when it was dropped, but its tasks may not be gone.
-        let bound = match phase {
-            Phase::Open => Instant::now() + GIVE_UP,
-            _ => Instant::now().max(env.stop.set(Instant::now())) + GIVE_UP,
-        };
-        let late = pin!(tokio::time::sleep_until(bound));
-        if let Either::Left(_) = select(&mut ended, late).await {
-            return zombies;
-        }
-        if let Some(below) = below.upgrade() {
-            below.fence();
-        }
-        if zombies == 0 {
-            // How many tasks of scopes below there are is not known here.
-            report(&cx, 1);
-        }
-        zombies.max(1)
+    }
+
+    fn tasks(&self) -> &Tasks<T> {
+        self.tasks.as_ref().expect(HELD)
+    }
+
+    fn tasks_mut(&mut self) -> &mut Tasks<T> {
+        self.tasks.as_mut().expect(HELD)
     }
 }
 
-fn report(cx: &RunContext, zombies: usize) {
-    count(&cx.env().run.counters.zombies, zombies as u64);
-    cx.emit(|| EventKind::Zombies { tasks: zombies });
+impl<T: Send + 'static> Drop for Scope<T> {
+    fn drop(&mut self) {
+        if let Some(tasks) = self.tasks.take() {
+            reaper::reap(tasks);
+        }
+    }
 }
 
-impl<T> fmt::Debug for Scope<T> {
+impl<T: Send + 'static> fmt::Debug for Scope<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tasks = self.tasks();
         f.debug_struct("Scope")
-            .field("path", &self.cx.path())
-            .field("running", &self.running.len())
-            .field("phase", &self.phase)
+            .field("path", &tasks.cx.path())
+            .field("running", &tasks.len())
+            .field("phase", &tasks.phase)
             .finish_non_exhaustive()
     }
 }

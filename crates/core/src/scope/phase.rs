@@ -1,10 +1,13 @@
+use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use futures::future::{BoxFuture, FutureExt, select};
-use tokio::time::Instant;
+use futures::future::{BoxFuture, Either, Future, FutureExt, select};
+use tokio::time::{Instant, sleep_until};
 
-use super::{GIVE_UP, Scope, report};
+use super::tasks::{GIVE_UP, Tasks, report};
 use crate::broken::Rule;
 use crate::context::env::Env;
 
@@ -22,30 +25,28 @@ pub(super) enum Cause {
     Deadline,
 }
 
-impl<T: Send + 'static> Scope<T> {
+impl<T: Send + 'static> Tasks<T> {
     /// Goes on to the next phase: from open to stopping to aborted to given up.
     pub(super) fn advance(&mut self, cause: Option<Cause>) {
         match self.phase {
             Phase::Open => {
                 let cause = cause.unwrap_or(Cause::Cancelled);
                 self.phase = Phase::Stopping(cause);
-                let own = after(self.grace);
-                let shared = !self.env.run.breaks(Rule::SharedAbortInstant);
-                let inherited = self.env.stop.inherited().filter(|_| shared);
-                let at = self.env.stop.set(inherited.map_or(own, |at| at.min(own)));
+                let at = fix_abort(&self.env, self.grace);
+                self.watch = then_advance(abort_due(self.env.clone(), at));
                 self.env.token.cancel();
-                self.watch = until(at);
             }
             Phase::Stopping(cause) => {
                 self.phase = Phase::Aborted(cause);
-                self.tasks.abort_all();
-                self.watch = until(Instant::now() + GIVE_UP);
+                self.set.abort_all();
+                let at = Instant::now() + GIVE_UP;
+                self.watch = then_advance(async move { sleep_until(at).await });
             }
             Phase::Aborted(_) => {
-                self.live.fence();
-                self.zombies = self.tasks.len();
+                self.zombies = self.set.len();
+                self.live.give_up(self.zombies);
                 report(&self.cx, self.zombies);
-                self.tasks.detach_all();
+                self.set.detach_all();
                 self.given_up = self.running.drain().map(|(_, running)| running).collect();
                 self.watch = std::future::pending().boxed();
             }
@@ -64,12 +65,37 @@ pub(super) async fn stopped(env: &Env) -> Cause {
     if env.is_past_deadline() { Cause::Deadline } else { Cause::Cancelled }
 }
 
-fn until(at: Instant) -> BoxFuture<'static, Option<Cause>> {
-    async move {
-        tokio::time::sleep_until(at).await;
-        None
+/// Fixes the instant at which the tasks of a scope are aborted, if that was not done before.
+pub(super) fn fix_abort(env: &Env, grace: Duration) -> Instant {
+    env.stop.set(brought_forward(env, after(grace)))
+}
+
+/// Waits until the tasks of a scope are aborted: at the instant that it has fixed, or an earlier one
+/// where a scope around it is stopped meanwhile.
+async fn abort_due(env: Arc<Env>, fixed: Instant) {
+    loop {
+        let mut stops = env.stop.changes();
+        let changed = poll_fn(|cx| {
+            let changed = stops.iter_mut().any(|stop| stop.as_mut().poll(cx).is_ready());
+            if changed { Poll::Ready(()) } else { Poll::Pending }
+        });
+        let due = pin!(sleep_until(brought_forward(&env, fixed)));
+        if let Either::Left(_) = select(due, changed).await {
+            return;
+        }
     }
-    .boxed()
+}
+
+fn brought_forward(env: &Env, at: Instant) -> Instant {
+    let shared = !env.run.breaks(Rule::SharedAbortInstant);
+    let inherited = env.stop.inherited().filter(|_| shared);
+    inherited.map_or(at, |inherited| inherited.min(at))
+}
+
+fn then_advance(
+    ended: impl Future<Output = ()> + Send + 'static,
+) -> BoxFuture<'static, Option<Cause>> {
+    ended.map(|()| None).boxed()
 }
 
 /// The instant after this time, or one so far away that nobody will see it.

@@ -6,7 +6,8 @@ use tokio::task::JoinError;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::{Cause, Live, Phase, Running};
+use super::Live;
+use super::phase::{Cause, Phase};
 use crate::broken::Rule;
 use crate::contain::{contain, panicked};
 use crate::context::RunContext;
@@ -43,20 +44,21 @@ pub(super) struct Task<T> {
 }
 
 /// The task of an agent.
-pub(super) async fn agent<T, F, Fut>(live: Arc<Live>, cx: RunContext, work: F) -> Task<T>
+pub(super) async fn agent<T, F, Fut>(cx: RunContext, work: F, live: Arc<Live>) -> Task<T>
 where
     F: FnOnce(RunContext) -> Fut,
     Fut: Future<Output = Result<T, AgentError>>,
 {
-    worker(live, async move { cx.invoke(work).await }).await
+    worker(async move { cx.invoke(work).await }, live).await
 }
 
 /// A task: it holds the scope's token for as long as it exists.
 pub(super) async fn worker<T>(
-    live: Arc<Live>,
     work: impl Future<Output = Result<T, AgentError>>,
+    live: Arc<Live>,
 ) -> Task<T> {
-    // The token comes first, so that it is dropped last: when it is gone, so is the work.
+    // When the token is gone, so is the work: it is the first to be held, and thus the last to be
+    // dropped. A task that was never polled drops its parameters in their order, so there it is last.
     let _live = live;
     let began = Instant::now();
     let result = work.await;
@@ -98,6 +100,14 @@ impl RunContext {
     }
 }
 
+/// A task that has not ended.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) index: usize,
+    pub(super) cx: RunContext,
+    pub(super) spawned: Instant,
+}
+
 impl Running {
     pub(super) fn done<T>(self, task: Task<T>) -> Done<T> {
         let timing = Timing {
@@ -126,5 +136,42 @@ impl Running {
             _ => AgentError::Cancelled { key },
         };
         Done { index: self.index, result: Err(error), timing: Timing::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, Weak};
+
+    use futures::FutureExt;
+
+    use super::*;
+
+    /// Says whether the token was held when it was dropped.
+    struct Witness(Weak<Live>, Arc<Mutex<Option<bool>>>);
+
+    impl Drop for Witness {
+        fn drop(&mut self) {
+            *self.1.lock().expect("nothing panics while it is held") =
+                Some(self.0.upgrade().is_some());
+        }
+    }
+
+    #[test]
+    fn the_token_of_a_task_outlives_its_work_whether_it_was_polled_or_not() {
+        for polled in [false, true] {
+            let ((live, _ended), held) = (Live::new(None), Arc::default());
+            let witness = Witness(Arc::downgrade(&live), Arc::clone(&held));
+            let work = async move {
+                let _witness = witness;
+                std::future::pending::<Result<(), AgentError>>().await
+            };
+            let mut task = worker(work, live).boxed();
+            if polled {
+                assert!(task.as_mut().now_or_never().is_none());
+            }
+            drop(task);
+            assert_eq!(*held.lock().expect("nothing panics while it is held"), Some(true));
+        }
     }
 }

@@ -155,12 +155,12 @@ impl RunContext {
                     if intent == Intent::NotNeeded && !spent.is_zero() {
                         // A failure is that of something that began.
                         let (effect, reserved) = (Effect::Pure, Budget::ZERO);
-                        drop(run.record(key, Fact::Intent { effect, digest, reserved }));
+                        drop(self.record(key, Fact::Intent { effect, digest, reserved })?);
                     }
                     if intent == Intent::Written || !spent.is_zero() {
                         let failed = Fact::Failed { error: error.recorded(), spent };
                         // Lost, it leaves the step in doubt, which is safe.
-                        let _ = run.record(key, failed).await;
+                        let _ = self.record(key, failed)?.await;
                     }
                 } else {
                     let reserved = reservation.amount();
@@ -169,7 +169,7 @@ impl RunContext {
                 return result.map(|(_, output)| output);
             }
         };
-        let written = run.record(key, receipt(digest, outcome, spent));
+        let written = self.record(key, receipt(digest, outcome, spent))?;
         if run.breaks(Rule::ReceiptBeforeReturn) {
             drop(written);
         } else {
@@ -201,7 +201,7 @@ impl RunContext {
             return Ok(Intent::NotNeeded);
         }
         let run = &self.env().run;
-        let written = run.record(key, Fact::Intent { effect, digest, reserved });
+        let written = self.record(key, Fact::Intent { effect, digest, reserved })?;
         if run.breaks(Rule::IntentBeforeEffect) {
             drop(written);
         } else {

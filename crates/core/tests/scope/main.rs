@@ -5,6 +5,7 @@ mod alive;
 #[path = "../common/mod.rs"]
 mod common;
 mod deadline;
+mod dropped;
 mod leaked;
 mod panics;
 mod stop;

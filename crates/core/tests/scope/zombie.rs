@@ -51,6 +51,10 @@ fn receipts(records: &[Record]) -> usize {
     records.iter().filter(|record| matches!(record.fact, Fact::Receipt { .. })).count()
 }
 
+fn is_zombie(kind: &EventKind) -> bool {
+    matches!(kind, EventKind::Zombies { tasks: 1 })
+}
+
 const GRACE: Duration = Duration::from_millis(10);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -144,15 +148,19 @@ async fn a_task_that_was_given_up_writes_nothing_though_its_scope_is_still_open(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_task_of_a_dropped_scope_writes_nothing_though_the_run_goes_on() {
+async fn a_task_of_a_dropped_scope_writes_nothing_after_the_grace_though_the_run_goes_on() {
     let (block, entered, release) = block();
     let journal = MemoryJournal::new();
     let run = reopen(&journal).await;
-    let mut scope = Scope::open(&run.context()).unwrap();
+    let mut events = run.events();
+    let mut scope = Scope::open(&run.context()).unwrap().with_grace(GRACE);
     let child = scope.child("zombie");
     scope.spawn(child, |cx| blocking_step(cx, block));
     entered.notified().await;
     drop(scope);
+    // Nobody holds the scope any more, and it is told all the same.
+    while !matches!(events.next().await, Some(Ok(event)) if is_zombie(&event.kind)) {}
+    assert_eq!(run.stats().zombies, 1);
 
     let before = journal.records();
     release.send(()).unwrap();

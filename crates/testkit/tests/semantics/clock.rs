@@ -107,7 +107,8 @@ pub(crate) async fn a_childs_deadline_is_one_over_all_processes() {
         })
     };
     let machine = new_machine(1);
-    let run = machine.run().open().await.unwrap();
+    // Without a grace, as if it had been killed.
+    let run = machine.run().with_grace(Duration::ZERO).open().await.unwrap();
     let killed = tokio::time::timeout(55 * SECOND, run.execute(build(), ())).await;
     assert!(killed.is_err());
     run.quiesce().await;

@@ -207,46 +207,119 @@ pub(crate) async fn a_journal_that_panics_stops_the_run() {
 
 type Slot = Arc<Mutex<Option<Scope<()>>>>;
 
+/// Opens a scope that is dropped while its task is being polled, in the middle of an attempt that
+/// fails, or of a step. Gives back how many times that has begun.
+fn leave(cx: &RunContext, ends_well: Option<bool>, slot: &Slot) -> Arc<AtomicUsize> {
+    let mut scope = Scope::open(cx).unwrap();
+    let (own, started) = (slot.clone(), Arc::new(AtomicUsize::new(0)));
+    let (entered, child) = (started.clone(), scope.child("left"));
+    scope.spawn(child, move |cx| async move {
+        let failed = || AgentError::transient("failed");
+        cx.attempts("tries", std::num::NonZeroU32::MIN, |cx| {
+            let (own, entered) = (own.clone(), entered.clone());
+            async move {
+                let Some(ends_well) = ends_well else {
+                    entered.fetch_add(1, Ordering::Relaxed);
+                    drop_scope(&own);
+                    return Err(failed());
+                };
+                cx.step("call", Effect::Idempotent, (), |(), _| async move {
+                    entered.fetch_add(1, Ordering::Relaxed);
+                    drop_scope(&own);
+                    tokio::time::sleep(MILLI).await;
+                    if ends_well { Ok(()) } else { Err(failed()) }
+                })
+                .await
+            }
+        })
+        .await
+    });
+    *slot.lock().unwrap() = Some(scope);
+    started
+}
+
+fn drop_scope(slot: &Slot) {
+    drop(slot.lock().unwrap_or_else(PoisonError::into_inner).take());
+}
+
+/// What was written inside of the root but the intents.
+fn outcomes(machine: &maniple_testkit::Machine) -> Vec<Record> {
+    let mut records = machine.records();
+    records.retain(|r| !matches!(r.fact, Fact::Started { .. } | Fact::Intent { .. }));
+    records
+}
+
 #[tokio::test(start_paused = true)]
-pub(crate) async fn what_a_dropped_scope_left_writes_nothing() {
-    // The scope goes while its task is being polled, so that no abort can end it there: the task
-    // comes as far as a failed attempt, a failed step and a step that has ended.
-    let machine = new_machine(1);
-    let run = machine.run().open().await.unwrap();
-    let drop_scope = |slot: &Slot| drop(slot.lock().unwrap_or_else(PoisonError::into_inner).take());
-    for ends_well in [None, Some(false), Some(true)] {
-        let slot = Slot::default();
-        let mut scope = Scope::open(&run.context()).unwrap();
-        let child = scope.child("left");
-        let (own, started) = (slot.clone(), Arc::new(AtomicUsize::new(0)));
-        let entered = started.clone();
-        scope.spawn(child, move |cx| async move {
-            let failed = || AgentError::transient("failed");
-            cx.attempts("tries", std::num::NonZeroU32::MIN, |cx| {
-                let (own, entered) = (own.clone(), entered.clone());
-                async move {
-                    let Some(ends_well) = ends_well else {
-                        entered.fetch_add(1, Ordering::Relaxed);
-                        drop_scope(&own);
-                        return Err(failed());
-                    };
-                    cx.step("call", Effect::Idempotent, (), |(), _| async move {
-                        entered.fetch_add(1, Ordering::Relaxed);
-                        drop_scope(&own);
-                        if ends_well { Ok(()) } else { Err(failed()) }
-                    })
-                    .await
-                }
-            })
-            .await
-        });
-        *slot.lock().unwrap() = Some(scope);
+pub(crate) async fn what_a_dropped_scope_left_has_its_grace_to_write() {
+    for (ends_well, written) in [(None, 1), (Some(false), 2), (Some(true), 1)] {
+        let machine = new_machine(1);
+        let run = machine.run().open().await.unwrap();
+        let started = leave(&run.context(), ends_well, &Slot::default());
         run.quiesce().await;
         assert_eq!(started.load(Ordering::Relaxed), 1);
-        let written = machine
-            .records()
-            .into_iter()
-            .filter(|record| !matches!(record.fact, Fact::Started { .. } | Fact::Intent { .. }));
-        assert_eq!(written.count(), 0, "{ends_well:?}: {:?}", machine.records());
+        assert_eq!(outcomes(&machine).len(), written, "{ends_well:?}: {:?}", machine.records());
+        check(&machine);
     }
+}
+
+#[tokio::test(start_paused = true)]
+pub(crate) async fn what_a_dropped_scope_left_writes_nothing_into_what_has_ended() {
+    // The branch around the scope ends while its task is in the middle of a step.
+    for ends_well in [false, true] {
+        let machine = new_machine(1);
+        let run = machine.run().open().await.unwrap();
+        let branch = run.context().child("branch");
+        let slot = Slot::default();
+        let inside = |()| async {
+            let started = leave(&branch, Some(ends_well), &slot);
+            // And in the middle of a branch.
+            let mut scope = Scope::open(&branch)?;
+            let child = scope.child_at(0);
+            scope.spawn(child, |cx| async move {
+                let late = |()| async {
+                    tokio::time::sleep(MILLI).await;
+                    Ok(())
+                };
+                cx.branch((), late).await
+            });
+            while started.load(Ordering::Relaxed) == 0 {
+                tokio::task::yield_now().await;
+            }
+            Ok(())
+        };
+        branch.branch((), inside).await.unwrap();
+        let ended = machine.records();
+        assert_eq!(count(&machine, "/branch[0]", Kind::Entered), 1);
+        assert_eq!(count(&machine, "/branch", Kind::Receipt), 1);
+        run.quiesce().await;
+        assert_eq!(machine.records(), ended, "it was written into: {ends_well}");
+        // The journal is sound, in this process and the next.
+        run.context().step("on", Effect::Idempotent, (), |(), _| async { Ok(()) }).await.unwrap();
+        machine.run().open().await.unwrap();
+        check(&machine);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+pub(crate) async fn what_a_dropped_scope_left_writes_nothing_over_what_was_closed() {
+    // A pattern ends for good, and closes what its children left open; what is around it goes on.
+    let machine = new_machine(1);
+    let run = machine.run().open().await.unwrap();
+    let pattern = run.context().child("pattern");
+    let mut scope: Scope<()> = Scope::open(&pattern).unwrap();
+    let child = scope.child_at(0);
+    scope.spawn(child, |cx| async move {
+        cx.step("late", Effect::Idempotent, (), |(), _| async {
+            tokio::time::sleep(10 * MILLI).await;
+            Ok(())
+        })
+        .await
+    });
+    tokio::time::sleep(MILLI).await;
+    drop(scope);
+    pattern.close_children().await.unwrap();
+    let closed = machine.records();
+    assert!(closed.last().is_some_and(|record| matches!(record.fact, Fact::Abandoned)));
+    run.quiesce().await;
+    assert_eq!(machine.records(), closed);
 }

@@ -181,19 +181,23 @@ impl History {
         let mut inner = key.as_str();
         while let Some(at) = inner.rfind(Key::INSIDE) {
             inner = &inner[..at];
-            let ended = |body: &Body| {
-                matches!(body, Body::Work(Work { state: State::Done(_) | State::Abandoned, .. }))
-            };
-            if self
-                .places
-                .get(inner)
-                .and_then(|place| place.entry.as_ref())
-                .is_some_and(|entry| ended(&entry.body))
-            {
+            if self.ended(inner) {
                 return true;
             }
         }
         false
+    }
+
+    /// Whether the step or branch of this key has ended for good.
+    pub(crate) fn has_ended(&self, key: &Key) -> bool {
+        self.ended(key.as_str())
+    }
+
+    fn ended(&self, key: &str) -> bool {
+        let ended = |entry: &Entry| {
+            matches!(entry.body, Body::Work(Work { state: State::Done(_) | State::Abandoned, .. }))
+        };
+        self.places.get(key).and_then(|place| place.entry.as_ref()).is_some_and(ended)
     }
 
     fn entries_inside(&self, outer: &Key) -> impl Iterator<Item = &Entry> {
