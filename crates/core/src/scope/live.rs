@@ -1,8 +1,8 @@
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use super::sync::{Arc, AtomicBool, AtomicUsize, Mutex, Ordering, PoisonError};
+use super::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// Every task of a scope holds its scope's token, which holds the tokens of the scopes around it. So
 /// [`Ended`] resolves only when the last task below a scope is gone, however deep.
@@ -10,22 +10,16 @@ use super::sync::{Arc, AtomicBool, AtomicUsize, Mutex, Ordering, PoisonError};
 pub(crate) struct Live {
     fenced: AtomicBool,
     orphaned: AtomicBool,
-    /// Tasks below that were given up, counted by whoever did so.
-    zombies: AtomicUsize,
-    /// Dropped scopes below that are being reaped.
-    reapers: AtomicUsize,
     parent: Option<Arc<Live>>,
     end: Arc<End>,
 }
 
 impl Live {
     pub(crate) fn new(parent: Option<Arc<Self>>) -> (Arc<Self>, Ended) {
-        let end = Arc::new(End { state: Mutex::new(State::Unwatched) });
+        let end = Arc::new(End(Mutex::new(Below::default())));
         let live = Self {
             fenced: AtomicBool::new(false),
             orphaned: AtomicBool::new(false),
-            zombies: AtomicUsize::new(0),
-            reapers: AtomicUsize::new(0),
             parent,
             end: end.clone(),
         };
@@ -54,23 +48,14 @@ impl Live {
     pub(crate) fn give_up(&self, tasks: usize) {
         self.fence();
         for live in self.outwards() {
-            live.zombies.fetch_add(tasks, Ordering::AcqRel);
+            live.end.below().zombies += tasks;
         }
-    }
-
-    pub(crate) fn zombies(&self) -> usize {
-        self.zombies.load(Ordering::Acquire)
-    }
-
-    /// Whether dropped scopes below are still being ended by somebody.
-    pub(crate) fn is_being_reaped(&self) -> bool {
-        self.reapers.load(Ordering::Acquire) > 0
     }
 
     /// Says that somebody ends what this scope, which was dropped, has left.
     pub(crate) fn reap(&self) -> Reaping {
         for live in self.outwards().skip(1) {
-            live.reapers.fetch_add(1, Ordering::AcqRel);
+            live.end.below().reapers += 1;
         }
         Reaping(self.parent.clone())
     }
@@ -83,9 +68,7 @@ impl Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        if let State::Watched(waker) = self.end.replace(State::Over) {
-            waker.wake();
-        }
+        self.end.change(|below| below.gone = true);
     }
 }
 
@@ -96,56 +79,74 @@ pub(crate) struct Reaping(Option<Arc<Live>>);
 impl Drop for Reaping {
     fn drop(&mut self) {
         for live in self.0.iter().flat_map(|around| around.outwards()) {
-            if live.reapers.fetch_sub(1, Ordering::AcqRel) == 1 {
-                live.end.wake();
-            }
+            live.end.change(|below| below.reapers -= 1);
         }
     }
 }
 
-/// Resolves when every holder of the token is gone. Whoever waits is woken, too, when the last dropped
-/// scope below has been reaped.
+/// Resolves when every holder of the token is gone.
 #[derive(Debug)]
 pub(crate) struct Ended(Arc<End>);
+
+impl Ended {
+    /// Waits until no dropped scope below is being reaped: what is left then, nobody can end.
+    pub(crate) async fn reaped(&mut self) {
+        poll_fn(|cx| self.0.poll(cx, |below| below.gone || below.reapers == 0)).await;
+    }
+
+    /// How many tasks below were given up.
+    pub(crate) fn zombies(&self) -> usize {
+        self.0.below().zombies
+    }
+}
 
 impl Future for Ended {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*state {
-            State::Over => return Poll::Ready(()),
-            State::Watched(waker) if waker.will_wake(cx.waker()) => {}
-            State::Watched(_) | State::Unwatched => *state = State::Watched(cx.waker().clone()),
-        }
-        Poll::Pending
+        self.0.poll(cx, |below| below.gone)
     }
 }
 
+/// What is known of a scope by who waits for its end, and does not hold its token.
 #[derive(Debug)]
-struct End {
-    state: Mutex<State>,
-}
+struct End(Mutex<Below>);
 
-#[derive(Debug)]
-enum State {
-    Unwatched,
-    Watched(Waker),
-    Over,
+#[derive(Debug, Default)]
+struct Below {
+    /// Nobody holds the token.
+    gone: bool,
+    /// Dropped scopes below that somebody ends.
+    reapers: usize,
+    zombies: usize,
+    waker: Option<Waker>,
 }
 
 impl End {
-    fn wake(&self) {
-        // Over, it stays so: whoever wakes holds the token.
-        if let State::Watched(waker) = self.replace(State::Unwatched) {
+    fn below(&self) -> MutexGuard<'_, Below> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Below)) {
+        let mut below = self.below();
+        change(&mut below);
+        let waker = below.waker.take();
+        drop(below);
+        if let Some(waker) = waker {
             waker.wake();
         }
     }
 
-    /// The waker is woken by the caller, when the lock is free again.
-    fn replace(&self, state: State) -> State {
-        let mut here = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut here, state)
+    /// Under the lock that changes are made under, so that none comes between the look and the waker.
+    fn poll(&self, cx: &mut Context<'_>, is_over: impl FnOnce(&Below) -> bool) -> Poll<()> {
+        let mut below = self.below();
+        if is_over(&below) {
+            return Poll::Ready(());
+        }
+        if !below.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            below.waker = Some(cx.waker().clone());
+        }
+        Poll::Pending
     }
 }
 

@@ -68,9 +68,8 @@ impl Stop {
     pub(super) fn changes(&self) -> Vec<Pin<Box<Notified<'_>>>> {
         let mut changes = Vec::new();
         for stop in self.around() {
-            let mut change = Box::pin(stop.was_set.notified());
             // From here on nothing is missed, so the look comes after it.
-            change.as_mut().enable();
+            let change = Box::pin(stop.was_set.notified());
             if stop.get().is_none() {
                 changes.push(change);
             }

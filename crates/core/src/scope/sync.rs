@@ -1,4 +1,4 @@
-//! What the tokens of a scope are made of. A test compiles them against a model checker's instead.
+//! What the tokens of a scope are made of. The test `model` compiles them against a model checker's.
 
-pub(super) use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-pub(super) use std::sync::{Arc, Mutex, PoisonError};
+pub(super) use std::sync::atomic::{AtomicBool, Ordering};
+pub(super) use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

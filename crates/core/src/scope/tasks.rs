@@ -179,23 +179,18 @@ impl<T: Send + 'static> Tasks<T> {
         }
         // Dropped scopes below are given up by those who reap them, not later than this one would be.
         fix_abort(&env, grace);
-        let being_reaped = || below.upgrade().is_some_and(|live| live.is_being_reaped());
-        poll_fn(|cx| match ended.poll_unpin(cx) {
-            Poll::Pending if being_reaped() => Poll::Pending,
-            _ => Poll::Ready(()),
-        })
-        .await;
+        ended.reaped().await;
         if let Either::Left(_) = select(&mut ended, pin!(sleep(GIVE_UP))).await {
             return zombies;
         }
         let Some(below) = below.upgrade() else { return zombies };
         below.fence();
-        if below.zombies() == 0 {
+        if ended.zombies() == 0 {
             // How many tasks are left is not known here.
             below.give_up(1);
             report(&cx, 1);
         }
-        below.zombies()
+        ended.zombies()
     }
 }
 
