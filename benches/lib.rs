@@ -1,1 +1,4 @@
-//! Benchmarks; see the `[[bench]]` entries of the manifest.
+//! What the benches share; see the `[[bench]]` entries of the manifest.
+
+pub mod fan_out;
+pub mod table;

@@ -6,9 +6,8 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use benches::table::{Bar, Failed, Fastest, note};
 use maniple::context::{Encoding, Tiktoken, TokenCounter};
-
-use super::{Bar, Failed, Fastest};
 
 const FILES: usize = 2_000;
 const TURNS: usize = 7;
@@ -45,11 +44,7 @@ pub(crate) fn rows() -> Result<(), Failed> {
     }
     Bar::Ratio(3.0).judge("brief of 2,000 files / reading and counting them", bare, plain);
     Bar::Ratio(3.0).judge("  the same with a session / the same", journaled, plain);
-    println!(
-        "{:<52} {:>7.2} x",
-        "  the same, replayed from it / the same",
-        resumed.0.div_duration_f64(plain.0)
-    );
+    note("  the same, replayed from it / the same", resumed.over(plain), "x");
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     Bar::MiB(300.0).print("  its peak memory, with a session", memory as f64 / 1024.0 / 1024.0);
     Ok(())
