@@ -1,5 +1,6 @@
 //! The tokens of scopes, and the instants at which they abort, in every order in which threads can
-//! come by them. The code is that of the crate, compiled against the atomics and locks of `loom`.
+//! come by them with no more than a few preemptions. The code is that of the crate, compiled against
+//! the atomics and locks of `loom`.
 #![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 mod sync {
@@ -26,9 +27,18 @@ use stop::Stop;
 use sync::{Arc, AtomicBool, Mutex, Ordering};
 use tokio::time::Instant;
 
+/// With more preemptions it takes many times as long; all of them were tried once.
+const PREEMPTIONS: usize = 4;
+
+fn explore(model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(PREEMPTIONS);
+    builder.check(model);
+}
+
 /// What the checker says of a model that is broken on purpose.
 fn finding(model: impl Fn() + Send + Sync + 'static) -> String {
-    let found = catch_unwind(AssertUnwindSafe(|| loom::model(model)));
+    let found = catch_unwind(AssertUnwindSafe(|| explore(model)));
     let found = found.expect_err("the checker does not see that it is broken");
     let text = found.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| found.downcast_ref::<String>().cloned()).unwrap_or_default()
@@ -110,7 +120,7 @@ fn is_over(ended: &mut Ended) -> bool {
 
 #[test]
 fn who_has_seen_the_end_sees_no_write_after_it() {
-    loom::model(|| end(Release::WorkFirst));
+    explore(|| end(Release::WorkFirst));
 }
 
 #[test]
@@ -161,7 +171,7 @@ fn fence(check: Check) {
 
 #[test]
 fn nothing_is_written_when_the_fence_is_seen() {
-    loom::model(|| fence(Check::Fence));
+    explore(|| fence(Check::Fence));
 }
 
 #[test]
@@ -209,7 +219,7 @@ fn reap_in(order: Reap, dropped: &Live, reaping: Reaping) {
 
 #[test]
 fn who_waits_for_a_reaper_is_woken_and_knows_its_zombies() {
-    loom::model(|| reap(Reap::InOrder));
+    explore(|| reap(Reap::InOrder));
 }
 
 #[test]
@@ -221,7 +231,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 #[test]
 fn the_first_instant_that_is_set_stands_for_all() {
-    loom::model(|| {
+    explore(|| {
         let (now, stop) = (Instant::now(), Arc::new(Stop::default()));
         let below = Stop::below(&stop);
         let setting = [1, 2].map(|hours| {
@@ -268,7 +278,7 @@ fn wait(wait: Wait) {
 
 #[test]
 fn a_scope_that_is_stopped_later_is_noticed() {
-    loom::model(|| wait(Wait::LooksAfter));
+    explore(|| wait(Wait::LooksAfter));
 }
 
 #[test]
