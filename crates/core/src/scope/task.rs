@@ -2,6 +2,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::{FutureExt, lazy};
 use tokio::task::JoinError;
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -53,16 +54,19 @@ where
 }
 
 /// A task: it holds the scope's token for as long as it exists.
-pub(super) async fn worker<T>(
+///
+/// Not an `async fn`, which would keep room for the work twice, and copy it once more.
+pub(super) fn worker<T>(
     work: impl Future<Output = Result<T, AgentError>>,
     live: Arc<Live>,
-) -> Task<T> {
-    // When the token is gone, so is the work: it is the first to be held, and thus the last to be
-    // dropped. A task that was never polled drops its parameters in their order, so there it is last.
-    let _live = live;
-    let began = Instant::now();
-    let result = work.await;
-    Task { result, began, ended: Instant::now() }
+) -> impl Future<Output = Task<T>> {
+    lazy(|_| Instant::now()).then(move |began| {
+        work.map(move |result| {
+            // When the token is gone, so is the work.
+            let _live = live;
+            Task { result, began, ended: Instant::now() }
+        })
+    })
 }
 
 impl RunContext {
@@ -143,8 +147,6 @@ impl Running {
 mod tests {
     use std::sync::{Mutex, Weak};
 
-    use futures::FutureExt;
-
     use super::*;
 
     /// Says whether the token was held when it was dropped.
@@ -155,6 +157,18 @@ mod tests {
             *self.1.lock().expect("nothing panics while it is held") =
                 Some(self.0.upgrade().is_some());
         }
+    }
+
+    #[test]
+    fn a_task_keeps_room_for_its_work_once() {
+        let work = async {
+            let large = [0_u8; 1000];
+            std::future::pending::<()>().await;
+            std::hint::black_box(&large);
+            Ok(())
+        };
+        let alone = size_of_val(&work);
+        assert!(size_of_val(&worker(work, Live::new(None).0)) < alone + 100);
     }
 
     #[test]
