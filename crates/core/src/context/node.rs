@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -40,8 +40,34 @@ impl Segment {
 
 #[derive(Debug, Default)]
 struct Ordinals {
-    taken: HashMap<(Sigil, Name), u32>,
-    in_flight: HashSet<(Sigil, Name)>,
+    /// Most contexts open a few things, so that the first names are looked through and not hashed.
+    first: Vec<(Sigil, Name, u32)>,
+    more: HashMap<(Sigil, Name), u32>,
+    in_flight: Vec<(Sigil, Name)>,
+}
+
+/// How many names are looked through.
+const FEW: usize = 8;
+
+impl Ordinals {
+    fn next(&mut self, sigil: Sigil, name: &Name) -> u32 {
+        let known = self.first.iter().position(|(s, n, _)| *s == sigil && n == name);
+        let taken = match known {
+            Some(at) => &mut self.first[at].2,
+            None if self.first.len() < FEW => {
+                self.first.push((sigil, name.clone(), 1));
+                return 1;
+            }
+            None => self.more.entry((sigil, name.clone())).or_default(),
+        };
+        *taken = taken.saturating_add(1);
+        *taken
+    }
+
+    fn names(&self) -> impl Iterator<Item = &Name> {
+        let first = self.first.iter().map(|(_, name, _)| name);
+        first.chain(self.more.keys().map(|(_, name)| name))
+    }
 }
 
 impl Node {
@@ -82,26 +108,28 @@ impl Node {
 
     /// The ordinal of the next thing of this name, from 1.
     pub(crate) fn next_ordinal(&self, sigil: Sigil, name: &Name) -> u32 {
-        let mut ordinals = self.ordinals();
-        let taken = ordinals.taken.entry((sigil, name.clone())).or_default();
-        *taken = taken.saturating_add(1);
-        *taken
+        self.ordinals().next(sigil, name)
     }
 
     /// Whether anything of the host's was opened here.
     pub(crate) fn is_used(&self) -> bool {
         let Some(ordinals) = self.anchor().ordinals.get() else { return false };
         let ordinals = ordinals.lock().unwrap_or_else(PoisonError::into_inner);
-        ordinals.taken.keys().any(|(_, name)| !name.is_ours())
+        ordinals.names().any(|name| !name.is_ours())
     }
 
     /// Claims a name; `false` if something of that name is in flight here.
     pub(crate) fn claim(&self, sigil: Sigil, name: &Name) -> bool {
-        self.ordinals().in_flight.insert((sigil, name.clone()))
+        let mut ordinals = self.ordinals();
+        let is_free = !ordinals.in_flight.iter().any(|(s, n)| *s == sigil && n == name);
+        if is_free {
+            ordinals.in_flight.push((sigil, name.clone()));
+        }
+        is_free
     }
 
     pub(crate) fn release(&self, sigil: Sigil, name: &Name) {
-        self.ordinals().in_flight.remove(&(sigil, name.clone()));
+        self.ordinals().in_flight.retain(|(s, n)| *s != sigil || n != name);
     }
 
     /// The node that keeps the ordinals and the latch of this place.

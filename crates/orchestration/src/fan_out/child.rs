@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Naming<I> {
     Index,
     Key(Arc<dyn Fn(&I) -> String + Send + Sync>),
+    /// By the place of the input; no two are alike.
+    Names(Arc<[Arc<str>]>),
 }
 
 impl<I> Naming<I> {
@@ -16,6 +18,7 @@ impl<I> Naming<I> {
         match self {
             Self::Index => "index",
             Self::Key(_) => "key",
+            Self::Names(_) => "name",
         }
     }
 }
@@ -25,6 +28,7 @@ impl<I> Clone for Naming<I> {
         match self {
             Self::Index => Self::Index,
             Self::Key(key) => Self::Key(key.clone()),
+            Self::Names(names) => Self::Names(names.clone()),
         }
     }
 }

@@ -302,6 +302,9 @@ impl<I> Pulling<I> {
 
     /// The child of an input that was pulled before.
     fn child(&self, index: usize) -> Child {
+        if let Naming::Names(names) = &self.naming {
+            return Child::Key(names[index].clone());
+        }
         let named = self.seen.iter().find(|(_, at)| **at == index);
         named.map_or(Child::Index(index as u64), |(key, _)| Child::Key(key.clone()))
     }
@@ -309,6 +312,7 @@ impl<I> Pulling<I> {
     fn name(&mut self, index: usize, input: &I) -> Result<Child, PatternError> {
         match &self.naming {
             Naming::Index => Ok(Child::Index(index as u64)),
+            Naming::Names(names) => Ok(Child::Key(names[index].clone())),
             Naming::Key(key) => {
                 let key: Arc<str> = key(input).into();
                 if let Some(first) = self.seen.insert(key.clone(), index) {

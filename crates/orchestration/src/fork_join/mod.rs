@@ -4,6 +4,7 @@ mod branches;
 mod named;
 mod tuple;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 pub use branches::{Branches, DurableBranches};
 pub use named::Named;
 
+use crate::error::PatternError;
 use crate::fan_out::{Begun, FanOut, Naming, Sink};
 use crate::policy::{FailFast, Policy, Tolerance, Tolerant};
 use crate::report::{PatternReport, Reported};
@@ -154,7 +156,7 @@ impl<B: Branches, P: Policy> ForkJoin<B, P> {
         let fan_out = FanOut {
             cx,
             inputs: inputs.into(),
-            naming: self.naming(count),
+            naming: self.naming(count)?,
             limit: self.concurrency.map_or(count, NonZeroUsize::get),
             grace: self.grace,
             tolerance: self.tolerance,
@@ -171,13 +173,21 @@ impl<B: Branches, P: Policy> ForkJoin<B, P> {
         Ok(P::output(rest.map(|()| branches.join(outputs.0)), B::all, |some| some))
     }
 
-    fn naming(&self, count: usize) -> Naming<(usize, B::Input)> {
-        let names: Option<Vec<String>> = (0..count).map(|at| self.branches.child(at)).collect();
-        match names {
-            None => Naming::Index,
-            // A branch is started for each of the names, and for nothing else.
-            Some(names) => Naming::Key(Arc::new(move |(index, _)| names[*index].clone())),
+    fn naming(&self, count: usize) -> Result<Naming<(usize, B::Input)>, PatternError> {
+        let names: Option<Arc<[Arc<str>]>> =
+            (0..count).map(|at| self.branches.child(at).map(Arc::from)).collect();
+        let Some(names) = names else { return Ok(Naming::Index) };
+        let mut seen = HashMap::with_capacity(count);
+        for (second, name) in names.iter().enumerate() {
+            if let Some(first) = seen.insert(&**name, second) {
+                return Err(PatternError::DuplicateKey {
+                    key: String::from(&**name),
+                    first,
+                    second,
+                });
+            }
         }
+        Ok(Naming::Names(names))
     }
 }
 

@@ -91,7 +91,7 @@ where
         // Keys tell inputs apart in whatever list they stand; an index means one list alone.
         let inputs = match self.naming {
             Naming::Index => inputs.total(),
-            Naming::Key(_) => None,
+            Naming::Key(_) | Naming::Names(_) => None,
         };
         let tolerance = format!("{:?}", self.tolerance);
         let (naming, order) = (self.naming.name(), self.order.name());

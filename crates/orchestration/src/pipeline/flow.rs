@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::FutureExt;
 use maniple_core::{AgentError, BaseAgent, Children, RunContext};
 use serde::Serialize;
 use tokio::time::Instant;
@@ -244,6 +245,7 @@ impl<S: Stages, P: Policy> Flow<S, P> {
             inputs: items.map(move |item| Ticketed { ticket: tickets.next(&item), item }),
             naming: match &self.naming {
                 Naming::Index => Naming::Index,
+                Naming::Names(names) => Naming::Names(names.clone()),
                 Naming::Key(key) => {
                     let key = key.clone();
                     Naming::Key(Arc::new(move |ticketed: &Ticketed<_>| key(&ticketed.item)))
@@ -256,10 +258,12 @@ impl<S: Stages, P: Policy> Flow<S, P> {
         let mut sink = Outputs::new(in_order, tell);
         let make = |children: &Children| {
             let letters = self.dead_letters.clone().map(|letters| letters.at(children));
-            let line = Arc::new(Line { stages: self.stages.clone(), pass: self.pass, letters });
+            let (stages, pass) = (self.stages.clone(), self.pass);
+            let line = Arc::new(Line { stages, pass, count: limits.len(), letters });
             move |begun: Begun, item: Ticketed<S::Input>| {
                 let line = line.clone();
-                async move { line.carry(begun, item).await }
+                // What goes through the stages is large, and would be moved from layer to layer.
+                async move { line.carry(begun, item).await }.boxed()
             }
         };
         let rest = fan_out.run(&mut sink, make, report).await?;
@@ -275,7 +279,7 @@ impl<S: Stages, P: Policy> Flow<S, P> {
         // Keys tell items apart in whatever list they stand; an index means one list alone.
         let count = match self.naming {
             Naming::Index => items.total(),
-            Naming::Key(_) => None,
+            Naming::Key(_) | Naming::Names(_) => None,
         };
         let letters = self.dead_letters.as_ref().map(DeadLetters::name);
         let tolerance = format!("{:?}", self.tolerance);

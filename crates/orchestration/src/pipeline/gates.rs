@@ -52,7 +52,7 @@ pub(super) struct Ticket {
     index: usize,
     /// How many stages the item has left.
     passed: usize,
-    turn: Option<Turn>,
+    turn: Option<Box<Turn>>,
 }
 
 /// The place of an item among those of its key.
@@ -152,18 +152,23 @@ impl<I> Tickets<I> {
         Self { gates, key, next: 0, last: HashMap::new() }
     }
 
-    pub(super) fn next(&mut self, item: &I) -> Ticket {
+    /// The next ticket; none, where a single stage has as much room as there are workers, and outputs
+    /// are put in order behind it.
+    pub(super) fn next(&mut self, item: &I) -> Option<Ticket> {
+        if self.key.is_none() && self.gates.stages.len() == 1 {
+            return None;
+        }
         let index = self.next;
         self.next += 1;
         let turn = self.key.as_ref().map(|key| key(item)).map(|key| {
             let (own, seen) = watch::channel(0);
             let before = self.last.insert(key, seen);
-            Turn { before, own, place: None, between: None }
+            Box::new(Turn { before, own, place: None, between: None })
         });
         if self.last.len() > self.gates.room().saturating_mul(2).max(64) {
             self.last.retain(|_, last| last.has_changed().is_ok());
         }
-        Ticket { gates: self.gates.clone(), index, passed: 0, turn }
+        Some(Ticket { gates: self.gates.clone(), index, passed: 0, turn })
     }
 }
 

@@ -10,6 +10,8 @@ use crate::fan_out::Begun;
 pub(super) struct Line<S: Stages> {
     pub(super) stages: S,
     pub(super) pass: PassAll<S>,
+    /// How many stages there are.
+    pub(super) count: usize,
     pub(super) letters: Option<Letters<S::Input>>,
 }
 
@@ -41,7 +43,7 @@ impl<S: Stages> Line<S> {
         begun: &Begun,
         Ticketed { ticket, item }: Ticketed<S::Input>,
     ) -> Result<Passed<S::Output>, AgentError> {
-        let mut passage = Passage::among_others(begun.cx.clone(), ticket);
+        let mut passage = Passage::among_others(begun.cx.clone(), ticket, self.count);
         let output = (self.pass)(&self.stages, item, &mut passage).await?;
         Ok(Passed { end: ItemEnd::Out(output), _ticket: passage.into_ticket() })
     }
@@ -49,7 +51,7 @@ impl<S: Stages> Line<S> {
 
 /// An item with its right to pass.
 pub(super) struct Ticketed<I> {
-    pub(super) ticket: Ticket,
+    pub(super) ticket: Option<Ticket>,
     pub(super) item: I,
 }
 

@@ -12,8 +12,10 @@ use crate::report::PatternReport;
 #[doc(hidden)]
 pub struct Passage {
     cx: RunContext,
-    /// Where there are more items on their way.
+    /// Where there are more items on their way that it has to mind.
     ticket: Option<Ticket>,
+    /// How many stages are still to be entered, of an item that is recorded as a whole.
+    left: Option<usize>,
     /// Where stages are what is reported of.
     report: Option<Arc<Mutex<PatternReport>>>,
 }
@@ -26,11 +28,11 @@ impl fmt::Debug for Passage {
 
 impl Passage {
     pub(super) fn alone(cx: RunContext, report: Arc<Mutex<PatternReport>>) -> Self {
-        Self { cx, ticket: None, report: Some(report) }
+        Self { cx, ticket: None, left: None, report: Some(report) }
     }
 
-    pub(super) fn among_others(cx: RunContext, ticket: Ticket) -> Self {
-        Self { cx, ticket: Some(ticket), report: None }
+    pub(super) fn among_others(cx: RunContext, ticket: Option<Ticket>, stages: usize) -> Self {
+        Self { cx, ticket, left: Some(stages), report: None }
     }
 
     /// The item's own context.
@@ -51,7 +53,13 @@ impl Passage {
         if let Some(report) = &self.report {
             lock(report).started += 1;
         }
+        self.left = self.left.map(|left| left.saturating_sub(1));
         Ok(self.cx.child(stage))
+    }
+
+    /// Whether the output of the stage that was entered is that of the item, and recorded as such.
+    pub(super) fn is_at_the_end(&self) -> bool {
+        self.left == Some(0)
     }
 
     /// Leaves the stage, when there is room behind it.

@@ -110,8 +110,8 @@ impl<A: BaseAgent> Stages for Stage<A> {
     async fn pass(&self, input: A::Input, passage: &mut Passage) -> Result<A::Output, AgentError> {
         let cx = passage.enter(self.agent.name()).await?;
         let began = passage.began();
-        let result =
-            cx.invoke(|cx| async move { (self.call)(&self.agent, input, &cx).await }).await;
+        let call = if passage.is_at_the_end() { plain::<A> } else { self.call };
+        let result = cx.invoke(|cx| async move { call(&self.agent, input, &cx).await }).await;
         passage.ended(began, &result);
         let output = result?;
         passage.leave().await?;
