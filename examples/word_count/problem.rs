@@ -1,0 +1,49 @@
+//! What can go wrong, and the exit code of it.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use maniple::bundles::BundleError;
+use maniple::core::AgentError;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Problem {
+    #[error("cannot read the folder {}: {source}", folder.display())]
+    Folder { folder: PathBuf, source: io::Error },
+    #[error("{} is a file: give the folder that it is in", folder.display())]
+    NotAFolder { folder: PathBuf },
+    #[error("nothing was counted: none of the {skipped} files and folders can be read")]
+    NothingReadable { skipped: u64 },
+    #[error(
+        "the session in {} is of another {label} ({found:?}): give another --session, or none",
+        dir.display()
+    )]
+    OtherSession { dir: PathBuf, label: String, found: String },
+    #[error(transparent)]
+    Session(#[from] BundleError),
+    #[error("cannot write the standard output: {source}")]
+    Print { source: io::Error },
+    #[error("cannot start: {source}")]
+    Runtime { source: io::Error },
+    #[error("not counted to the end: {0}")]
+    Run(AgentError),
+}
+
+impl Problem {
+    /// 2 where the command has to be changed, 1 where the world has to be.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Folder { .. } | Self::NotAFolder { .. } | Self::OtherSession { .. } => {
+                ExitCode::from(2)
+            }
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
+
+impl From<AgentError> for Problem {
+    fn from(error: AgentError) -> Self {
+        Self::Run(error)
+    }
+}
