@@ -1,0 +1,132 @@
+//! `durable_probe --session DIR --effects FILE --steps N --pattern …`: steps whose effects can be
+//! counted from outside, run by a durable pattern. It is there to be killed.
+//!
+//! Each of the N steps is one child of the pattern. It appends its key and a line feed to the effects
+//! file with one write, syncs the file, and returns its number counted from 1; the result is the sum
+//! of all. Killed at any point, the same command goes on, and no step that has a receipt runs again.
+//!
+//! At the end of the run one line is printed, whatever the end was:
+//!
+//! ```json
+//! {"result":55,"steps_run":4,"steps_replayed":6,"in_doubt":1}
+//! ```
+//!
+//! - `result`: the sum; null where the run has not succeeded.
+//! - `steps_run`: steps whose body ran in this process, as the run counts them.
+//! - `steps_replayed`: steps of which the journal had the outcome when the run was opened: by their own
+//!   receipt, or by that of a branch that they are in, since such a branch is answered as a whole and
+//!   the steps in it are not asked for. It is checked against what then ran: a success of which the two
+//!   do not make N is reported as a failure.
+//! - `in_doubt`: steps that an earlier process began and of which it left no outcome. Pure and
+//!   idempotent ones run again, so that their key is in the effects file once or twice. An irreversible
+//!   one parks the run, for a person to find out whether it had its effect.
+
+#[path = "durable_probe/command.rs"]
+mod command;
+#[path = "durable_probe/effects.rs"]
+mod effects;
+#[path = "durable_probe/patterns.rs"]
+mod patterns;
+#[path = "durable_probe/problem.rs"]
+mod problem;
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use maniple::bundles::{ContextBundle, Durability, Meta};
+use maniple::core::{AgentError, Run};
+use serde::Serialize;
+
+use command::Command;
+use effects::Effects;
+use problem::Problem;
+
+fn main() -> ExitCode {
+    match run(&Command::from_arguments()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("durable_probe: {problem}");
+            problem.exit_code()
+        }
+    }
+}
+
+/// What the program prints.
+#[derive(Debug, Serialize)]
+struct Line {
+    result: Option<u64>,
+    steps_run: u64,
+    steps_replayed: u64,
+    in_doubt: u64,
+}
+
+fn run(command: &Command) -> Result<(), Problem> {
+    command.check()?;
+    let jobs = command.jobs.get();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(jobs)
+        .max_blocking_threads(jobs)
+        .enable_time()
+        .build()
+        .map_err(|source| Problem::Runtime { source })?;
+    runtime.block_on(async {
+        let session = open_session(command).await?;
+        let effects = Arc::new(Effects::open(&command.effects)?);
+        let run = Run::builder("durable_probe").with_journal(session.clone()).open().await?;
+        let known = patterns::known(&run, command);
+        let result = patterns::execute(&run, command, effects).await;
+        let stats = run.stats();
+        session.close().await?;
+        let (steps, all) = (stats.steps_run + known, command.steps);
+        let result = match result {
+            Ok(_) if steps != all => Err(Problem::Miscounted { steps, all }),
+            Ok(sum) => Ok(sum),
+            Err(error @ AgentError::Parked { .. }) => Err(Problem::Parked(error)),
+            Err(error) => Err(Problem::Run(error)),
+        };
+        print(&Line {
+            result: result.as_ref().ok().copied(),
+            steps_run: stats.steps_run,
+            steps_replayed: known,
+            in_doubt: stats.in_doubt,
+        })?;
+        result.map(drop)
+    })
+}
+
+/// The session of an earlier run of the same command, or a new one.
+async fn open_session(command: &Command) -> Result<Arc<ContextBundle>, Problem> {
+    let meta = Meta::new("durable_probe")
+        .with_label("pattern", command.pattern.name())
+        .with_label("number of steps", command.steps.to_string())
+        .with_label("effect", command.effect.name());
+    let dir = &command.session;
+    let session = ContextBundle::open_or_create(dir, meta.clone(), Durability::Synced).await?;
+    let labels = meta.labels().map(|(label, wanted)| (label, session.meta().label(label), wanted));
+    let named = ("program", Some(session.meta().name()), meta.name());
+    for (label, found, wanted) in std::iter::once(named).chain(labels) {
+        if found != Some(wanted) {
+            return Err(Problem::OtherSession {
+                dir: dir.to_owned(),
+                label: label.to_owned(),
+                found: found.unwrap_or_default().to_owned(),
+            });
+        }
+    }
+    if let Some(recovery) = session.recovered() {
+        eprintln!(
+            "durable_probe: the session ended in the middle of line {}: {} bytes erased",
+            recovery.line, recovery.erased_bytes
+        );
+    }
+    Ok(Arc::new(session))
+}
+
+fn print(line: &Line) -> Result<(), Problem> {
+    let mut text = serde_json::to_string(line).expect("numbers have a form in JSON");
+    text.push('\n');
+    let mut out = std::io::stdout().lock();
+    let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    printed.map_err(|source| Problem::Print { source })
+}

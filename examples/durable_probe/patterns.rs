@@ -1,0 +1,112 @@
+//! The same steps, in each of the patterns.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use maniple::core::{AgentError, BaseAgent, Effect, Key, Run, RunContext, agent_fn};
+use maniple::orchestration::{ForkJoin, MapReduce, Pipeline, combiner};
+
+use crate::command::{Command, Pattern};
+use crate::effects::Effects;
+
+/// The pattern is the root agent of the run.
+const ROOT: &str = "probe";
+/// The stages of the pipeline.
+const CHOOSE: &str = "choose";
+const ACT: &str = "act";
+const STEP: &str = "append";
+
+/// Runs all steps, and returns the sum of what they return.
+pub(crate) async fn execute(
+    run: &Run,
+    command: &Command,
+    effects: Arc<Effects>,
+) -> Result<u64, AgentError> {
+    let jobs = command.jobs.get();
+    let step = Step { effects, effect: command.effect.effect(), fail_at: command.fail_at };
+    let numbers: Vec<u64> = (0..command.steps).collect();
+    match command.pattern {
+        Pattern::Pipeline => {
+            let choose = agent_fn(CHOOSE, |number: u64, _cx| async move { Ok(number) });
+            let flow =
+                Pipeline::new(ROOT, choose).then(act(step)).with_concurrency(jobs).durable().flow();
+            Ok(run.execute(flow, numbers).await?.into_iter().sum())
+        }
+        Pattern::MapReduce => {
+            let sum = combiner(|| 0, |a: u64, b| a + b).commutative();
+            let map =
+                MapReduce::new(ROOT, act(step), sum).unordered().with_concurrency(jobs).durable();
+            run.execute(map, numbers).await
+        }
+        Pattern::ForkJoin => {
+            let agents: BTreeMap<Branch, _> =
+                numbers.into_iter().map(|number| (Branch(number), act_on(number, &step))).collect();
+            let fork = ForkJoin::named(ROOT, agents).with_concurrency(jobs).durable();
+            Ok(run.execute(fork, ()).await?.into_values().sum())
+        }
+    }
+}
+
+/// How many steps the journal knows the outcome of. Asked before the pattern runs, because then it
+/// knows only what earlier processes have done.
+pub(crate) fn known(run: &Run, command: &Command) -> u64 {
+    let root = run.context().child(ROOT);
+    let known = |number: &u64| {
+        let child = match command.pattern {
+            Pattern::Pipeline | Pattern::MapReduce => root.child_at(*number),
+            Pattern::ForkJoin => root.child_at(Branch(*number).to_string().as_str()),
+        };
+        let place = match command.pattern {
+            Pattern::Pipeline => child.child(ACT),
+            Pattern::MapReduce | Pattern::ForkJoin => child.clone(),
+        };
+        let step = Key::new(&format!("{}/{STEP}", place.path()));
+        run.is_done(&child.path()) || run.is_done(&place.path()) || run.is_done(&step)
+    };
+    (0..command.steps).filter(known).count() as u64
+}
+
+/// The name of a branch of the fork-join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Branch(u64);
+
+impl fmt::Display for Branch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "step-{}", self.0)
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Step {
+    effects: Arc<Effects>,
+    effect: Effect,
+    fail_at: Option<u64>,
+}
+
+impl Step {
+    async fn run(self, number: u64, cx: RunContext) -> Result<u64, AgentError> {
+        let Self { effects, effect, fail_at } = self;
+        cx.step(STEP, effect, number, |number, step| async move {
+            if fail_at == Some(number) {
+                return Err(AgentError::permanent(format!(
+                    "step {number} fails, as was asked for"
+                )));
+            }
+            effects.append(step.key().as_str()).await?;
+            Ok(number + 1)
+        })
+        .await
+    }
+}
+
+/// The agent that does the step of any number.
+fn act(step: Step) -> impl BaseAgent<Input = u64, Output = u64> {
+    agent_fn(ACT, move |number: u64, cx| step.clone().run(number, cx))
+}
+
+/// The agent that does the step of this number.
+fn act_on(number: u64, step: &Step) -> impl BaseAgent<Input = (), Output = u64> + use<> {
+    let step = step.clone();
+    agent_fn(ACT, move |(), cx| step.clone().run(number, cx))
+}

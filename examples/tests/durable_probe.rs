@@ -1,0 +1,353 @@
+//! The program `durable_probe`: what it says, and what is left of it after SIGKILL.
+//!
+//! `MANIPLE_KILLS=200` kills 200 times for each pattern instead of 20.
+#![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+const PATTERNS: [&str; 3] = ["pipeline", "map-reduce", "fork-join"];
+const JOBS: usize = 4;
+
+/// A session, an effects file, and the command on both.
+struct Probe {
+    folder: tempfile::TempDir,
+    pattern: &'static str,
+    steps: u64,
+    more: Vec<&'static str>,
+}
+
+impl Probe {
+    fn new(pattern: &'static str, steps: u64, more: &[&'static str]) -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), pattern, steps, more: more.to_vec() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(common::program("durable_probe"));
+        command.arg("--session").arg(self.path("session"));
+        command.arg("--effects").arg(self.path("effects"));
+        command.args(["--pattern", self.pattern, "--steps", &self.steps.to_string()]);
+        command.args(["--jobs", &JOBS.to_string()]).args(&self.more).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self) -> Output {
+        self.command().output().unwrap()
+    }
+
+    /// Runs, and kills as soon as so many lines were added to the effects; whether it was in time.
+    fn kill_after(&self, lines: usize) -> bool {
+        let mut running =
+            self.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let effects = self.path("effects");
+        let length = || fs::metadata(&effects).map_or(0, |metadata| metadata.len());
+        let count = || self.effects().values().sum::<usize>();
+        let (begun, mut seen) = (count(), length());
+        common::kill_once(&mut running, || {
+            // Counted only where something was added.
+            length() > seen && {
+                seen = length();
+                count() >= begun + lines
+            }
+        })
+    }
+
+    /// How often each key has had its effect.
+    fn effects(&self) -> BTreeMap<String, usize> {
+        let mut effects = BTreeMap::new();
+        for line in fs::read_to_string(self.path("effects")).unwrap_or_default().lines() {
+            *effects.entry(line.to_owned()).or_default() += 1;
+        }
+        effects
+    }
+
+    /// The keys of the steps whose receipts are on the disk.
+    fn receipts(&self) -> BTreeSet<String> {
+        let log = fs::read_to_string(self.path("session").join("log.jsonl")).unwrap_or_default();
+        let whole = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let receipts = whole.filter(|line| line.contains(r#"{"receipt":"#));
+        receipts.filter_map(|line| Some(step_of(line)?.to_owned())).collect()
+    }
+
+    /// The sum of the numbers from 1 on.
+    fn sum(&self) -> u64 {
+        self.steps * (self.steps + 1) / 2
+    }
+
+    fn key(&self, number: u64) -> String {
+        match self.pattern {
+            "pipeline" => format!("/probe[{number}]/act/append"),
+            "map-reduce" => format!("/probe[{number}]/append"),
+            _ => format!("/probe[step-{number}]/append"),
+        }
+    }
+
+    fn assert_all_have_happened(&self) {
+        let wanted: BTreeSet<String> = (0..self.steps).map(|number| self.key(number)).collect();
+        let happened: BTreeSet<String> = self.effects().into_keys().collect();
+        assert_eq!(happened, wanted);
+    }
+}
+
+/// The key of a record, where it is that of a step.
+fn step_of(line: &str) -> Option<&str> {
+    let (_, rest) = line.split_once(r#""key":""#)?;
+    let (key, _) = rest.split_once('"')?;
+    key.ends_with("/append").then_some(key)
+}
+
+/// The one line that was printed.
+fn line(output: &Output) -> Value {
+    let text = std::str::from_utf8(&output.stdout).unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(text.matches('\n').count(), 1, "{text:?} is not one line; {said}");
+    serde_json::from_str(text).unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn kills() -> usize {
+    let asked = std::env::var("MANIPLE_KILLS").ok();
+    asked.map_or(20, |kills| kills.parse().expect("MANIPLE_KILLS is a number"))
+}
+
+/// The same numbers each time (Marsaglia's xorshift); that the kills differ is seen to by the clocks.
+struct Numbers(u64);
+
+impl Numbers {
+    fn up_to(&mut self, most: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        1 + usize::try_from(self.0 % 1_000_003).unwrap() % most
+    }
+}
+
+#[test]
+fn the_line_says_what_ran_and_what_was_replayed() {
+    for pattern in PATTERNS {
+        let probe = Probe::new(pattern, 30, &[]);
+        let first = probe.run();
+        assert_eq!(first.status.code(), Some(0), "{}", said(&first));
+        let expected = r#"{"result":465,"steps_run":30,"steps_replayed":0,"in_doubt":0}"#;
+        assert_eq!(String::from_utf8_lossy(&first.stdout), format!("{expected}\n"));
+        let again = probe.run();
+        assert_eq!(
+            line(&again),
+            json!({ "result": 465, "steps_run": 0, "steps_replayed": 30, "in_doubt": 0 })
+        );
+        probe.assert_all_have_happened();
+        assert!(probe.effects().values().all(|times| *times == 1), "{pattern}: a step ran twice");
+    }
+}
+
+#[test]
+fn a_step_that_fails_ends_the_run_the_same_each_time() {
+    for pattern in PATTERNS {
+        let probe = Probe::new(pattern, 20, &["--fail-at", "7"]);
+        let failed = probe.run();
+        assert_eq!(failed.status.code(), Some(1));
+        assert!(said(&failed).contains("step 7 fails"), "{}", said(&failed));
+        assert_eq!(line(&failed)["result"], Value::Null);
+        let effects = probe.effects();
+        assert!(!effects.contains_key(&probe.key(7)));
+
+        let again = probe.run();
+        assert_eq!(again.status.code(), Some(1));
+        assert_eq!(said(&again), said(&failed));
+        let line = line(&again);
+        assert_eq!((&line["result"], &line["steps_run"]), (&Value::Null, &0.into()));
+        assert_eq!(probe.effects(), effects, "{pattern}: something ran after the failure");
+    }
+}
+
+#[test]
+fn a_failure_outlives_a_kill() {
+    for pattern in PATTERNS {
+        let probe = Probe::new(pattern, 60, &["--fail-at", "50"]);
+        assert!(probe.kill_after(20), "{pattern}: not killed in time");
+        for _ in 0..2 {
+            let failed = probe.run();
+            assert_eq!(failed.status.code(), Some(1));
+            assert!(said(&failed).contains("step 50 fails"), "{}", said(&failed));
+            assert_eq!(line(&failed)["result"], Value::Null);
+        }
+        assert!(!probe.effects().contains_key(&probe.key(50)));
+    }
+}
+
+#[test]
+fn a_killed_pipeline_goes_on() {
+    goes_on("pipeline");
+}
+
+#[test]
+fn a_killed_map_reduce_goes_on() {
+    goes_on("map-reduce");
+}
+
+#[test]
+fn a_killed_fork_join_goes_on() {
+    goes_on("fork-join");
+}
+
+fn goes_on(pattern: &'static str) {
+    let wanted = kills();
+    // So many that the run does not end before it was killed often enough.
+    let probe = Probe::new(pattern, 32 * wanted as u64, &[]);
+    let mut numbers = Numbers(0x5EED + pattern.len() as u64);
+    let mut killed = 0;
+    while killed < wanted {
+        let (effects, receipts) = (probe.effects(), probe.receipts());
+        assert!(probe.kill_after(numbers.up_to(32)), "ended after {killed} kills");
+        killed += 1;
+        check(&probe, &effects, &receipts);
+    }
+    let (effects, receipts) = (probe.effects(), probe.receipts());
+    let last = probe.run();
+    assert_eq!(last.status.code(), Some(0), "{}", said(&last));
+    check(&probe, &effects, &receipts);
+
+    let line = line(&last);
+    let count = |name: &str| line[name].as_u64().unwrap();
+    assert_eq!(count("result"), probe.sum(), "not what it is without a kill");
+    assert_eq!(count("steps_run") + count("steps_replayed"), probe.steps);
+    assert!(count("steps_replayed") >= receipts.len() as u64);
+    probe.assert_all_have_happened();
+    let effects = probe.effects();
+    let repeats: usize = effects.values().map(|times| times - 1).sum();
+    let most = effects.values().max().unwrap();
+    assert!(repeats <= JOBS * killed, "{repeats} repeats, after {killed} kills");
+    assert!(*most <= 1 + killed);
+    println!(
+        "{pattern}: killed {killed} times in {} steps: {repeats} repeats, one step at most {most} \
+         times, {} steps in the last process",
+        probe.steps,
+        count("steps_run"),
+    );
+}
+
+/// No step that had a receipt has had its effect again.
+fn check(probe: &Probe, before: &BTreeMap<String, usize>, receipts: &BTreeSet<String>) {
+    let after = probe.effects();
+    for key in receipts {
+        assert_eq!(after.get(key), before.get(key), "{key} had a receipt, and ran again");
+        assert!(after.contains_key(key), "{key} has a receipt and no effect");
+    }
+    let lost: Vec<_> = receipts.difference(&probe.receipts()).cloned().collect();
+    assert!(lost.is_empty(), "receipts were lost: {lost:?}");
+}
+
+#[test]
+fn an_irreversible_step_in_doubt_parks_the_run_and_never_runs_twice() {
+    let wanted = kills();
+    for pattern in PATTERNS {
+        let mut numbers = Numbers(0xD0_0B7 + pattern.len() as u64);
+        let (mut killed, mut parked) = (0, 0);
+        while killed < wanted {
+            let probe = Probe::new(pattern, 48, &["--effect", "irreversible"]);
+            if !probe.kill_after(numbers.up_to(24)) {
+                continue;
+            }
+            killed += 1;
+            // Where nothing was in doubt it goes on; where something was, it stays parked.
+            let first = probe.run();
+            let again = probe.run();
+            assert_eq!(first.status.code(), again.status.code());
+            let line = line(&again);
+            if again.status.code() == Some(3) {
+                parked += 1;
+                assert_eq!(line["result"], Value::Null);
+                assert!(line["in_doubt"].as_u64().unwrap() >= 1, "{line}");
+                assert!(said(&again).contains("/append is parked"), "{}", said(&again));
+            } else {
+                assert_eq!(again.status.code(), Some(0), "{}", said(&again));
+                assert_eq!((&line["result"], &line["in_doubt"]), (&probe.sum().into(), &0.into()));
+                probe.assert_all_have_happened();
+            }
+            let effects = probe.effects();
+            let twice: Vec<_> = effects.iter().filter(|(_, times)| **times > 1).collect();
+            assert!(twice.is_empty(), "{pattern}: ran twice: {twice:?}");
+        }
+        println!("{pattern}, irreversible: killed {killed} times, parked {parked} times");
+        assert!(parked > 0, "{pattern}: no kill left a step in doubt");
+    }
+}
+
+/// The session, the effects, the number of steps, the pattern and what else is given; then the exit
+/// code, and what is said.
+type Case<'a> = (&'a str, &'a str, &'a str, &'a str, &'a [&'a str], i32, &'a str);
+
+#[test]
+fn bad_input_is_told_with_its_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    fs::write(path("file"), "text").unwrap();
+    let used = Probe::new("pipeline", 3, &[]);
+    assert!(used.run().status.success());
+    let damaged = Probe::new("pipeline", 3, &[]);
+    assert!(damaged.run().status.success());
+    let log = damaged.path("session").join("log.jsonl");
+    let text = fs::read_to_string(&log).unwrap();
+    fs::write(&log, text.replacen("probe", "probf", 1)).unwrap();
+
+    let (session, effects) = (path("session"), path("effects"));
+    let of = |probe: &Probe| probe.path("session").to_string_lossy().into_owned();
+    let (used, damaged) = (of(&used), of(&damaged));
+    let (file, nowhere) = (path("file"), path("missing/effects"));
+    let root = folder.path().to_string_lossy().into_owned();
+    let cases: [Case<'_>; 13] = [
+        (&session, &effects, "3", "saga", &[], 2, "possible values: pipeline, map-reduce"),
+        (&session, &effects, "3", "scatter-gather", &[], 2, "invalid value 'scatter-gather'"),
+        (&session, &effects, "0", "pipeline", &[], 2, "--steps"),
+        (&session, &effects, "many", "pipeline", &[], 2, "--steps"),
+        (&session, &effects, "3", "pipeline", &["--jobs", "0"], 2, "--jobs"),
+        (&session, &effects, "3", "pipeline", &["--fail-at", "3"], 2, "the last one is 2"),
+        (&session, &effects, "3", "pipeline", &["--effect", "none"], 2, "--effect"),
+        (&used, &effects, "4", "pipeline", &[], 2, "of another number of steps"),
+        (&used, &effects, "3", "map-reduce", &[], 2, "of another pattern"),
+        (&file, &effects, "3", "pipeline", &[], 1, "cannot create the directory"),
+        (&session, &nowhere, "3", "pipeline", &[], 1, "cannot append to"),
+        (&session, &root, "3", "pipeline", &[], 1, "cannot append to"),
+        (&damaged, &effects, "3", "pipeline", &[], 1, "is damaged at line"),
+    ];
+    for (session, effects, steps, pattern, more, code, says) in cases {
+        let mut command = Command::new(common::program("durable_probe"));
+        command.args(["--session", session, "--effects", effects]);
+        command.args(["--steps", steps, "--pattern", pattern]).args(more);
+        let output = command.output().unwrap();
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(code), "{says}: {said}");
+        assert!(said.contains(says), "{says}: {said}");
+        assert!(!said.contains("panicked"), "{said}");
+        assert!(output.stdout.is_empty(), "{says}: something was printed of nothing");
+    }
+    assert!(!Path::new(&effects).exists() || fs::read(&effects).unwrap().is_empty());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_no_success() {
+    let folder = tempfile::tempdir().unwrap();
+    for pattern in PATTERNS {
+        let mut command = Command::new(common::program("durable_probe"));
+        command.arg("--session").arg(folder.path().join(pattern));
+        command.args(["--effects", "/dev/full", "--steps", "5", "--pattern", pattern]);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(said(&output).contains("cannot append to /dev/full"), "{}", said(&output));
+        assert_eq!(line(&output)["result"], Value::Null);
+    }
+}
