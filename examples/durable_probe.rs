@@ -17,9 +17,10 @@
 //!   receipt, or by that of a branch that they are in, since such a branch is answered as a whole and
 //!   the steps in it are not asked for. It is checked against what then ran: a success of which the two
 //!   do not make N is reported as a failure.
-//! - `in_doubt`: steps that an earlier process began and of which it left no outcome. Pure and
-//!   idempotent ones run again, so that their key is in the effects file once or twice. An irreversible
-//!   one parks the run, for a person to find out whether it had its effect.
+//! - `in_doubt`: steps that an earlier process began and of which it left no outcome. Idempotent ones
+//!   run again, so that their key may be in the effects file twice. An irreversible one parks the run,
+//!   for a person to find out whether it had its effect. A pure step runs again too, but is never in
+//!   doubt: that it began is not written down.
 
 #[path = "durable_probe/command.rs"]
 mod command;

@@ -63,7 +63,7 @@ impl Pattern {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Promise {
-    /// A step in doubt runs again
+    /// A step that was killed runs again; nothing is journaled before it
     Pure,
     /// A step in doubt runs again
     Idempotent,

@@ -189,6 +189,24 @@ fn a_failure_outlives_a_kill() {
 }
 
 #[test]
+fn a_step_that_may_run_again_does() {
+    for (pattern, effect) in PATTERNS.into_iter().flat_map(|p| [(p, "pure"), (p, "idempotent")]) {
+        let probe = Probe::new(pattern, 60, &["--effect", effect]);
+        assert!(probe.kill_after(20), "{pattern}: not killed in time");
+        let line = line(&probe.run());
+        assert_eq!(line["result"], probe.sum(), "{line}");
+        probe.assert_all_have_happened();
+        let in_doubt = line["in_doubt"].as_u64().unwrap();
+        let repeats = probe.effects().values().map(|times| times - 1).sum::<usize>() as u64;
+        match effect {
+            "pure" => assert_eq!(in_doubt, 0, "a pure step has no intent to be in doubt of"),
+            // One may have been killed before it had its effect.
+            _ => assert!(repeats <= in_doubt, "{repeats}: {line}"),
+        }
+    }
+}
+
+#[test]
 fn a_killed_pipeline_goes_on() {
     goes_on("pipeline");
 }

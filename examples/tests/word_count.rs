@@ -183,6 +183,35 @@ fn a_killed_count_goes_on_without_reading_a_finished_chunk_again() {
     assert!(said(&again).contains("0 files read, 150 replayed"), "{}", said(&again));
 }
 
+#[test]
+fn what_was_being_read_at_a_kill_and_is_gone_for_a_while_is_counted_when_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let sub = folder.path().join("sub");
+    let files = self::folder(150, 40);
+    fs::rename(files.path(), &sub).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let session = elsewhere.path().join("s").to_string_lossy().into_owned();
+    let arguments = ["--jobs", "4", "--session", &session];
+    let log = elsewhere.path().join("s/log.jsonl");
+    let unkilled = printed(&run(folder.path(), &[]));
+
+    let mut running = word_count(folder.path(), &arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let finished = || fs::read_to_string(&log).unwrap_or_default().matches("receipt").count();
+    assert!(common::kill_once(&mut running, || finished() >= 15), "not killed in time");
+
+    // The files stay what they were, because only their folder is moved.
+    fs::rename(&sub, elsewhere.path().join("aside")).unwrap();
+    assert_eq!(printed(&run(folder.path(), &arguments)), "");
+    fs::rename(elsewhere.path().join("aside"), &sub).unwrap();
+    let back = run(folder.path(), &arguments);
+    assert_eq!(printed(&back), unkilled);
+    assert!(chunks(&said(&back)).1 >= 14, "{}", said(&back));
+}
+
 /// How many chunks were read, and how many replayed.
 fn chunks(said: &str) -> (usize, usize) {
     let (_, rest) = said.split_once("from the session (").unwrap();
