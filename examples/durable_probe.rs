@@ -26,6 +26,8 @@
 mod command;
 #[path = "durable_probe/effects.rs"]
 mod effects;
+#[path = "durable_probe/parked.rs"]
+mod parked;
 #[path = "durable_probe/patterns.rs"]
 mod patterns;
 #[path = "durable_probe/problem.rs"]
@@ -41,6 +43,7 @@ use serde::Serialize;
 
 use command::Command;
 use effects::Effects;
+use parked::Parked;
 use problem::Problem;
 
 fn main() -> ExitCode {
@@ -74,7 +77,12 @@ fn run(command: &Command) -> Result<(), Problem> {
     runtime.block_on(async {
         let session = open_session(command).await?;
         let effects = Arc::new(Effects::open(&command.effects)?);
-        let run = Run::builder("durable_probe").with_journal(session.clone()).open().await?;
+        let parked = Parked::default();
+        let run = Run::builder("durable_probe")
+            .with_journal(session.clone())
+            .with_reconciler(parked.clone())
+            .open()
+            .await?;
         let known = patterns::known(&run, command);
         let result = patterns::execute(&run, command, effects).await;
         let stats = run.stats();
@@ -83,7 +91,7 @@ fn run(command: &Command) -> Result<(), Problem> {
         let result = match result {
             Ok(_) if steps != all => Err(Problem::Miscounted { steps, all }),
             Ok(sum) => Ok(sum),
-            Err(error @ AgentError::Parked { .. }) => Err(Problem::Parked(error)),
+            Err(error @ AgentError::Parked { .. }) => Err(parked.problem(error)),
             Err(error) => Err(Problem::Run(error)),
         };
         print(&Line {

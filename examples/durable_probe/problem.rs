@@ -27,10 +27,10 @@ pub(crate) enum Problem {
     #[error("{0}")]
     Run(#[from] AgentError),
     #[error(
-        "parked, because a step was begun and nobody knows whether it had its effect: {0}; look into \
+        "parked until somebody decides: {steps} may have had an irreversible effect, look for it in \
          the effects file"
     )]
-    Parked(AgentError),
+    Parked { steps: String },
     #[error("{steps} steps ran or were replayed, where there are {all}")]
     Miscounted { steps: u64, all: u64 },
 }
@@ -41,7 +41,7 @@ impl Problem {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::NoSuchStep { .. } | Self::OtherSession { .. } => ExitCode::from(2),
-            Self::Parked(_) => ExitCode::from(3),
+            Self::Parked { .. } => ExitCode::from(3),
             _ => ExitCode::FAILURE,
         }
     }

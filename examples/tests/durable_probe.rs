@@ -289,7 +289,8 @@ fn an_irreversible_step_in_doubt_parks_the_run_and_never_runs_twice() {
                 parked += 1;
                 assert_eq!(line["result"], Value::Null);
                 assert!(line["in_doubt"].as_u64().unwrap() >= 1, "{line}");
-                assert!(said(&again).contains("/append is parked"), "{}", said(&again));
+                let said = said(&again);
+                assert!(said.contains("parked until somebody decides: /probe["), "{said}");
             } else {
                 assert_eq!(again.status.code(), Some(0), "{}", said(&again));
                 assert_eq!((&line["result"], &line["in_doubt"]), (&probe.sum().into(), &0.into()));
