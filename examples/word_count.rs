@@ -117,7 +117,8 @@ async fn count(task: &Task, session: Option<Arc<ContextBundle>>) -> Result<Count
     let (chunks, mut walked) = mpsc::channel(1);
     let walking = {
         let (root, own, size) = (task.root.clone(), task.session.clone(), task.chunk);
-        tokio::task::spawn_blocking(move || walk(&root, own.as_deref(), size, &chunks))
+        let progress = progress.clone();
+        tokio::task::spawn_blocking(move || walk(&root, own.as_deref(), size, &chunks, &progress))
     };
     let inputs = Inputs::stream(stream::poll_fn(move |cx| walked.poll_recv(cx)));
     // Driven by hand and not executed, because such a run is never finished: next time the folder

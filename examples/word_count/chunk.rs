@@ -98,11 +98,21 @@ pub(crate) struct Progress(Arc<Read>);
 
 #[derive(Debug, Default)]
 struct Read {
+    found: AtomicU64,
     files: AtomicU64,
     chunks: AtomicU64,
 }
 
 impl Progress {
+    /// Counts a file that the walk has come by.
+    pub(crate) fn find(&self) {
+        self.0.found.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn found(&self) -> u64 {
+        self.0.found.load(Ordering::Relaxed)
+    }
+
     /// Files of which something was read.
     pub(crate) fn files(&self) -> u64 {
         self.0.files.load(Ordering::Relaxed)

@@ -80,10 +80,11 @@ pub(crate) async fn during<T>(work: impl Future<Output = T>, progress: &Progress
         match tokio::time::timeout(NOW_AND_THEN, work.as_mut()).await {
             Ok(result) => return result,
             Err(_) => eprintln!(
-                "{:>3} s  read {} chunks of {} files",
+                "{:>3} s  found {} files, read {} of them in {} chunks",
                 began.elapsed().as_secs(),
-                progress.chunks(),
+                progress.found(),
                 progress.files(),
+                progress.chunks(),
             ),
         }
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ignore::WalkBuilder;
 use tokio::sync::mpsc::Sender;
 
-use crate::chunk::{Chunk, OpenFile};
+use crate::chunk::{Chunk, OpenFile, Progress};
 
 /// What the walk has come by.
 #[derive(Debug, Default)]
@@ -41,6 +41,7 @@ pub(crate) fn walk(
     own: Option<&Path>,
     size: NonZeroU64,
     chunks: &Sender<Chunk>,
+    progress: &Progress,
 ) -> Walked {
     let own = own.map(Path::to_owned);
     let mut walked = Walked::default();
@@ -57,6 +58,7 @@ pub(crate) fn walk(
         match opened {
             Ok(file) => {
                 walked.files += 1;
+                progress.find();
                 walked.bytes += file.bytes();
                 for chunk in file.chunks(size) {
                     if chunks.blocking_send(chunk).is_err() {
