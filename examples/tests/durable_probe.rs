@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -45,20 +46,21 @@ impl Probe {
         self.command().output().unwrap()
     }
 
-    /// Runs, and kills as soon as so many lines were added to the effects; whether it was in time.
-    fn kill_after(&self, lines: usize) -> bool {
+    /// Runs, and kills so long after so many lines were added to the effects; whether it was in time.
+    fn kill_after(&self, lines: usize, then: Duration) -> bool {
         let mut running =
             self.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let effects = self.path("effects");
         let length = || fs::metadata(&effects).map_or(0, |metadata| metadata.len());
         let count = || self.effects().values().sum::<usize>();
         let (begun, mut seen) = (count(), length());
-        common::kill_once(&mut running, || {
+        common::kill_once(&mut running, then, || {
             // Counted only where something was added.
-            length() > seen && {
-                seen = length();
-                count() >= begun + lines
-            }
+            lines == 0
+                || length() > seen && {
+                    seen = length();
+                    count() >= begun + lines
+                }
         })
     }
 
@@ -127,6 +129,10 @@ fn kills() -> usize {
 struct Numbers(u64);
 
 impl Numbers {
+    fn micros(&mut self, most: usize) -> Duration {
+        Duration::from_micros(self.up_to(most) as u64)
+    }
+
     fn up_to(&mut self, most: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -177,7 +183,7 @@ fn a_step_that_fails_ends_the_run_the_same_each_time() {
 fn a_failure_outlives_a_kill() {
     for pattern in PATTERNS {
         let probe = Probe::new(pattern, 60, &["--fail-at", "50"]);
-        assert!(probe.kill_after(20), "{pattern}: not killed in time");
+        assert!(probe.kill_after(20, Duration::ZERO), "{pattern}: not killed in time");
         for _ in 0..2 {
             let failed = probe.run();
             assert_eq!(failed.status.code(), Some(1));
@@ -192,7 +198,7 @@ fn a_failure_outlives_a_kill() {
 fn a_step_that_may_run_again_does() {
     for (pattern, effect) in PATTERNS.into_iter().flat_map(|p| [(p, "pure"), (p, "idempotent")]) {
         let probe = Probe::new(pattern, 60, &["--effect", effect]);
-        assert!(probe.kill_after(20), "{pattern}: not killed in time");
+        assert!(probe.kill_after(20, Duration::ZERO), "{pattern}: not killed in time");
         let line = line(&probe.run());
         assert_eq!(line["result"], probe.sum(), "{line}");
         probe.assert_all_have_happened();
@@ -223,16 +229,33 @@ fn a_killed_fork_join_goes_on() {
 
 fn goes_on(pattern: &'static str) {
     let wanted = kills();
-    // So many that the run does not end before it was killed often enough.
-    let probe = Probe::new(pattern, 32 * wanted as u64, &[]);
     let mut numbers = Numbers(0x5EED + pattern.len() as u64);
     let mut killed = 0;
     while killed < wanted {
+        // One session, unless it ends before it was killed often enough.
+        killed += kill_and_go_on(pattern, wanted - killed, &mut numbers);
+    }
+    println!("{pattern}: killed {killed} times");
+}
+
+/// Kills a run at most so many times, lets it go on to its end, and says how often it was killed.
+fn kill_and_go_on(pattern: &'static str, most: usize, numbers: &mut Numbers) -> usize {
+    let probe = Probe::new(pattern, 40 * most as u64, &[]);
+    let mut killed = 0;
+    while killed < most {
         let (effects, receipts) = (probe.effects(), probe.receipts());
-        assert!(probe.kill_after(numbers.up_to(32)), "ended after {killed} kills");
+        // One in four is killed while it opens the session and replays, the others among their steps.
+        let (lines, then) = match numbers.up_to(4) {
+            1 => (0, numbers.micros(30_000)),
+            _ => (numbers.up_to(32), numbers.micros(2_000)),
+        };
+        if !probe.kill_after(lines, then) {
+            break;
+        }
         killed += 1;
         check(&probe, &effects, &receipts);
     }
+    assert!(killed > 0, "{pattern}: not killed in time");
     let (effects, receipts) = (probe.effects(), probe.receipts());
     let last = probe.run();
     assert_eq!(last.status.code(), Some(0), "{}", said(&last));
@@ -250,11 +273,12 @@ fn goes_on(pattern: &'static str) {
     assert!(repeats <= JOBS * killed, "{repeats} repeats, after {killed} kills");
     assert!(*most <= 1 + killed);
     println!(
-        "{pattern}: killed {killed} times in {} steps: {repeats} repeats, one step at most {most} \
-         times, {} steps in the last process",
+        "{pattern}: one session of {} steps killed {killed} times: {repeats} repeats, one step at \
+         most {most} times, {} steps in the last process",
         probe.steps,
         count("steps_run"),
     );
+    killed
 }
 
 /// No step that had a receipt has had its effect again.
@@ -276,7 +300,7 @@ fn an_irreversible_step_in_doubt_parks_the_run_and_never_runs_twice() {
         let (mut killed, mut parked) = (0, 0);
         while killed < wanted {
             let probe = Probe::new(pattern, 48, &["--effect", "irreversible"]);
-            if !probe.kill_after(numbers.up_to(24)) {
+            if !probe.kill_after(numbers.up_to(24), numbers.micros(2_000)) {
                 continue;
             }
             killed += 1;

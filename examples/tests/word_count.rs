@@ -8,6 +8,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -165,7 +166,8 @@ fn a_killed_count_goes_on_without_reading_a_finished_chunk_again() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        kills += usize::from(common::kill_once(&mut running, || finished() >= target));
+        kills +=
+            usize::from(common::kill_once(&mut running, Duration::ZERO, || finished() >= target));
     }
     assert!(kills >= 3, "only {kills} of the processes were killed in time");
 
@@ -201,7 +203,10 @@ fn what_was_being_read_at_a_kill_and_is_gone_for_a_while_is_counted_when_it_is_b
         .spawn()
         .unwrap();
     let finished = || fs::read_to_string(&log).unwrap_or_default().matches("receipt").count();
-    assert!(common::kill_once(&mut running, || finished() >= 15), "not killed in time");
+    assert!(
+        common::kill_once(&mut running, Duration::ZERO, || finished() >= 15),
+        "not killed in time"
+    );
 
     // The files stay what they were, because only their folder is moved.
     fs::rename(&sub, elsewhere.path().join("aside")).unwrap();
@@ -386,7 +391,7 @@ fn a_large_file_does_not_have_to_fit_into_memory() {
         let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kib: Option<u64> = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
         peak = peak.max(kib.unwrap_or(0) * 1024);
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(5));
     }
     assert!(printed(&running.wait_with_output().unwrap()).starts_with("7680000 a\n7680000 rose\n"));
     println!("{size} bytes were counted in {peak} bytes of memory");

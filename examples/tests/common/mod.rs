@@ -21,8 +21,12 @@ pub(crate) fn program(name: &str) -> &'static Path {
     })
 }
 
-/// Kills a process with SIGKILL as soon as something is so. Says whether it was alive then.
-pub(crate) fn kill_once(running: &mut Child, mut is_so: impl FnMut() -> bool) -> bool {
+/// Kills a process with SIGKILL so long after something is so. Says whether it was alive then.
+pub(crate) fn kill_once(
+    running: &mut Child,
+    after: Duration,
+    mut is_so: impl FnMut() -> bool,
+) -> bool {
     let began = Instant::now();
     while !is_so() {
         if running.try_wait().unwrap().is_some() {
@@ -31,6 +35,7 @@ pub(crate) fn kill_once(running: &mut Child, mut is_so: impl FnMut() -> bool) ->
         assert!(began.elapsed() < Duration::from_secs(120), "neither ended nor got that far");
         std::thread::sleep(Duration::from_micros(50));
     }
+    std::thread::sleep(after);
     let alive = running.try_wait().unwrap().is_none();
     running.kill().unwrap();
     let status = running.wait().unwrap();
