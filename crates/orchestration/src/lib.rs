@@ -45,6 +45,9 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Features
+//! - `testkit`: checks for a host's own combiners and agents, to call from its tests.
 
 use std::time::Duration;
 
@@ -60,6 +63,8 @@ mod parts;
 mod pipeline;
 mod policy;
 mod report;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 
 pub use error::PatternError;
 pub use fork_join::{Branches, DurableBranches, ForkJoin, Joined, Named};

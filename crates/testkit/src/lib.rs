@@ -32,6 +32,10 @@
 //! ```
 //!
 //! [`journal`] is the contract of a journal, for whoever writes one.
+//!
+//! # Features
+//! - `orchestration`: `maniple_testkit::orchestration`, the checks for combiners and agents that are
+//!   given to patterns.
 
 mod crash;
 mod machine;
@@ -42,6 +46,8 @@ mod world;
 pub use crash::{Crash, Moment};
 pub use machine::{Ended, Machine};
 pub use maniple_core::testkit as journal;
+#[cfg(feature = "orchestration")]
+pub use maniple_orchestration::testkit as orchestration;
 pub use prefixes::{Examined, at_every_prefix};
 pub use random::Random;
 pub use world::{Process, Violation, World};

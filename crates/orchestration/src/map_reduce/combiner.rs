@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 ///
 /// `identity` is neutral: combined with a value from either side it changes nothing. Outputs are
 /// combined in the order of their inputs, one after the other; a combiner that is [`Associative`] or
-/// [`Commutative`] allows more. `check_combiner` of this crate's feature `testkit` looks for values
-/// that break a law.
+/// [`Commutative`] allows more. `testkit::check_combiner`, of this crate's feature `testkit`, looks for
+/// values that break a law.
 pub trait Combiner: Send + Sync + 'static {
     /// One output.
     type Item: Send + 'static;
