@@ -19,7 +19,9 @@ pub(super) struct Gates {
 
 struct Gate {
     limit: usize,
-    /// How many items have left the stage, of all items in order.
+    /// How many items have entered the stage, of all items in order.
+    entered: Counter,
+    /// How many have left it.
     left: Counter,
     /// Of items that are in order by key alone.
     places: Arc<Semaphore>,
@@ -32,6 +34,7 @@ impl Gates {
         let most = |permits: usize| Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
         let gate = |&limit: &usize| Gate {
             limit,
+            entered: Counter::default(),
             left: Counter::default(),
             places: most(limit),
             buffered: most(buffer),
@@ -57,11 +60,52 @@ pub(super) struct Ticket {
 
 /// The place of an item among those of its key.
 struct Turn {
-    before: Option<watch::Receiver<usize>>,
-    /// How many stages it has left; closed when it is done.
-    own: watch::Sender<usize>,
+    before: Option<watch::Receiver<Progress>>,
+    /// Closed when the item is done.
+    own: watch::Sender<Progress>,
     place: Option<OwnedSemaphorePermit>,
     between: Option<OwnedSemaphorePermit>,
+    /// Whether the place is one in the stage that comes next.
+    is_ahead: bool,
+}
+
+/// How far an item has come.
+#[derive(Default)]
+struct Progress {
+    /// How many stages it has left.
+    passed: usize,
+    /// Where it is done: who was still before it.
+    before: Option<watch::Receiver<Progress>>,
+}
+
+impl Turn {
+    fn new(before: Option<watch::Receiver<Progress>>) -> Self {
+        let (own, _) = watch::channel(Progress::default());
+        Self { before, own, place: None, between: None, is_ahead: false }
+    }
+
+    /// Waits until those before it have left the stage.
+    async fn comes(before: &mut Option<watch::Receiver<Progress>>, stage: usize) {
+        while let Some(ahead) = before {
+            if ahead.wait_for(|progress| progress.passed > stage).await.is_ok() {
+                return;
+            }
+            // It is done, maybe earlier than those before it.
+            let further = ahead.borrow().before.clone();
+            *before = further;
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut before = self.before.take();
+        // Whoever is done among them has said who was before it, so that the line stays short.
+        while let Some(ahead) = before.take_if(|ahead| ahead.has_changed().is_err()) {
+            before = ahead.borrow().before.clone();
+        }
+        self.own.send_modify(|progress| progress.before = before);
+    }
 }
 
 impl Ticket {
@@ -70,19 +114,22 @@ impl Ticket {
         let (stage, index) = (self.passed, self.index);
         let gate = &self.gates.stages[stage];
         match &mut self.turn {
-            None => gate.left.reach((index + 1).saturating_sub(gate.limit), cx).await,
+            None => {
+                gate.left.reach((index + 1).saturating_sub(gate.limit), cx).await?;
+                gate.entered.reach(index, cx).await?;
+                gate.entered.pass(index);
+            }
+            Some(turn) if turn.is_ahead => turn.is_ahead = false,
             Some(turn) => {
                 let entering = async {
-                    if let Some(before) = &mut turn.before {
-                        // An error says that there is nobody before it any more.
-                        let _ = before.wait_for(|passed| *passed > stage).await;
-                    }
+                    Turn::comes(&mut turn.before, stage).await;
                     turn.place = gate.places.clone().acquire_owned().await.ok();
                     turn.between = None;
                 };
-                unless_stopped(entering, cx).await
+                unless_stopped(entering, cx).await?;
             }
         }
+        Ok(())
     }
 
     /// Waits until the item may go on, so that its place in the stage becomes free.
@@ -90,8 +137,8 @@ impl Ticket {
         let (stage, index) = (self.passed, self.index);
         let gate = &self.gates.stages[stage];
         let next = self.gates.stages.get(stage + 1);
-        match &mut self.turn {
-            None => {
+        match (&mut self.turn, next) {
+            (None, next) => {
                 if let Some(next) = next {
                     gate.left.reach(index, cx).await?;
                     let ahead = next.limit.saturating_add(self.gates.buffer);
@@ -100,14 +147,23 @@ impl Ticket {
                 gate.left.pass(index);
             }
             // Of the last stage it has gone when its output was taken in.
-            Some(_) if next.is_none() => return Ok(()),
-            Some(turn) => {
+            (Some(_), None) => return Ok(()),
+            (Some(turn), Some(next)) => {
+                let entering = pin!(async {
+                    Turn::comes(&mut turn.before, stage + 1).await;
+                    next.places.clone().acquire_owned().await.ok()
+                });
+                let waiting = pin!(gate.buffered.clone().acquire_owned());
                 let leaving = async {
-                    turn.between = gate.buffered.clone().acquire_owned().await.ok();
+                    match select(entering, waiting).await {
+                        Either::Left((place, _)) => (place, None),
+                        Either::Right((between, _)) => (None, between.ok()),
+                    }
                 };
-                unless_stopped(leaving, cx).await?;
-                turn.place = None;
-                turn.own.send_replace(stage + 1);
+                let (place, between) = unless_stopped(leaving, cx).await?;
+                turn.is_ahead = place.is_some();
+                (turn.place, turn.between) = (place, between);
+                turn.own.send_modify(|progress| progress.passed = stage + 1);
             }
         }
         self.passed += 1;
@@ -119,18 +175,19 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         if self.turn.is_none() {
             for gate in &self.gates.stages[self.passed..] {
+                gate.entered.pass(self.index);
                 gate.left.pass(self.index);
             }
         }
     }
 }
 
-async fn unless_stopped(
-    waiting: impl Future<Output = ()>,
+async fn unless_stopped<T>(
+    waiting: impl Future<Output = T>,
     cx: &RunContext,
-) -> Result<(), AgentError> {
+) -> Result<T, AgentError> {
     match select(pin!(waiting), pin!(cx.cancelled())).await {
-        Either::Left(_) => Ok(()),
+        Either::Left((reached, _)) => Ok(reached),
         Either::Right(_) => Err(AgentError::Cancelled { key: cx.path() }),
     }
 }
@@ -141,7 +198,7 @@ pub(super) struct Tickets<I> {
     key: Option<KeyOf<I>>,
     next: usize,
     /// The last item of each key that was seen lately.
-    last: HashMap<u64, watch::Receiver<usize>>,
+    last: HashMap<u64, watch::Receiver<Progress>>,
 }
 
 /// The hash of an item's key. Two keys of one hash only wait for each other.
@@ -161,12 +218,15 @@ impl<I> Tickets<I> {
         let index = self.next;
         self.next += 1;
         let turn = self.key.as_ref().map(|key| key(item)).map(|key| {
-            let (own, seen) = watch::channel(0);
-            let before = self.last.insert(key, seen);
-            Box::new(Turn { before, own, place: None, between: None })
+            let before = self.last.remove(&key);
+            let turn = Turn::new(before);
+            self.last.insert(key, turn.own.subscribe());
+            Box::new(turn)
         });
         if self.last.len() > self.gates.room().saturating_mul(2).max(64) {
-            self.last.retain(|_, last| last.has_changed().is_ok());
+            // Who is done may have somebody before it who is not.
+            self.last
+                .retain(|_, last| last.has_changed().is_ok() || last.borrow().before.is_some());
         }
         Some(Ticket { gates: self.gates.clone(), index, passed: 0, turn })
     }
@@ -188,7 +248,9 @@ impl Counter {
     fn pass(&self, index: usize) {
         let mut counted = lock(&self.0);
         if index != counted.passed {
-            counted.early.insert(index);
+            if index > counted.passed {
+                counted.early.insert(index);
+            }
             return;
         }
         counted.passed += 1;
