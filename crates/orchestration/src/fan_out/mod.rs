@@ -37,6 +37,9 @@ pub(crate) trait Sink<O> {
 
     /// How many inputs it needs no more room for.
     fn taken(&self) -> usize;
+
+    /// Why outputs that count were lost on their way, if they were.
+    fn failure(&self, cx: &RunContext) -> Option<AgentError>;
 }
 
 /// A child that begins.
@@ -89,7 +92,8 @@ impl<I: Send + 'static> FanOut<'_, I> {
         let mut spawning = match total {
             _ if tally.is_decided() => 0,
             Some(total) => limit.min(total),
-            None => limit.min(inputs.at_least().max(1)),
+            // More begin where these are all busy.
+            None => limit.min(inputs.at_least().clamp(1, WINDOW)),
         };
         let mut spawned = 0;
         let queue =
@@ -114,6 +118,7 @@ impl<I: Send + 'static> FanOut<'_, I> {
             for ended in queue.take() {
                 let timing = queue.timing(&ended);
                 report.count(timing, &ended.end);
+                report.started += usize::from(!matches!(ended.end, End::LeftOut(Fate::Skipped)));
                 let output = tally.take(ended.index, ended.child, ended.end);
                 sink.put(ended.index, output);
             }
@@ -128,12 +133,15 @@ impl<I: Send + 'static> FanOut<'_, I> {
         scope.close().await;
         // Whoever could not be ended has ended for this pattern.
         for (index, child) in queue.left_behind() {
+            report.started += 1;
             report.cancelled += 1;
             tally.take(index, child, End::<O>::Aborted);
         }
 
         let (pulled, exhausted) = queue.pulled();
-        report.started = report.succeeded + report.failed + report.cancelled + report.suspended;
+        if let Some(failure) = sink.failure(cx) {
+            tally.end_with(failure);
+        }
         let all = exhausted || total == Some(pulled);
         let stopped = match cx.check() {
             Err(stopped) => Some(stopped),

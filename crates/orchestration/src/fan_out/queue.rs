@@ -242,7 +242,10 @@ impl<I: Send + 'static, O> Queue<I, O> {
         if !self.has_room(inputs.next) {
             return Pull::NoRoom;
         }
-        let input = inputs.list.as_mut().and_then(Iterator::next);
+        // Where pulling panics there is no list any more: nobody knows what comes next in it.
+        let Some(mut list) = inputs.list.take() else { return Pull::Empty };
+        let input = list.next();
+        inputs.list = Some(list);
         inputs.take(input).map_or(Pull::Empty, Pull::Item)
     }
 
@@ -261,9 +264,11 @@ impl<I: Send + 'static, O> Queue<I, O> {
                 }
                 room.await;
             }
-            let input = stream.as_mut()?.next().await;
-            if input.is_none() {
-                *stream = None;
+            // Where pulling panics there is no stream any more.
+            let mut items = stream.take()?;
+            let input = items.next().await;
+            if input.is_some() {
+                *stream = Some(items);
             }
             lock(&self.inputs).take(input)
         };

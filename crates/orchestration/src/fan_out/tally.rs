@@ -100,10 +100,14 @@ impl Tally {
             End::LeftOut(Fate::Failed(error)) => AgentError::Recorded(error),
             End::LeftOut(Fate::Suspended) => {
                 self.suspended.push((index, child));
+                self.look();
                 return None;
             }
             End::LeftOut(Fate::Skipped) => {
-                self.skipped.push(index);
+                // What a stream still had to give is not known where nothing was pulled of it.
+                if self.total.is_some() {
+                    self.skipped.push(index);
+                }
                 return None;
             }
         };

@@ -208,6 +208,10 @@ impl<O> Sink<O> for ByBranch<O> {
     fn taken(&self) -> usize {
         self.0.len()
     }
+
+    fn failure(&self, _: &RunContext) -> Option<AgentError> {
+        None
+    }
 }
 
 #[async_trait]

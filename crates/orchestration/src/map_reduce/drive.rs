@@ -76,7 +76,6 @@ where
                     }
                 };
                 let left_out = fan_out.run(&mut Gaps::new(&tree), |_| work, report).await?;
-                tree.check(cx)?;
                 Ok(left_out.map(|()| tree.finish()))
             }
             Order::Inputs | Order::Tree => {
@@ -115,5 +114,9 @@ impl<O, S: Sink<O>> Sink<O> for Told<'_, S, O> {
 
     fn taken(&self) -> usize {
         self.sink.taken()
+    }
+
+    fn failure(&self, cx: &RunContext) -> Option<AgentError> {
+        self.sink.failure(cx)
     }
 }

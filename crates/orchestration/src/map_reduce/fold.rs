@@ -78,6 +78,10 @@ impl<C: Combiner> Sink<C::Item> for InOrder<'_, C> {
     fn taken(&self) -> usize {
         self.next
     }
+
+    fn failure(&self, _: &RunContext) -> Option<AgentError> {
+        None
+    }
 }
 
 /// Combines outputs as they arrive.
@@ -111,6 +115,10 @@ impl<C: Combiner> Sink<C::Item> for ByArrival<'_, C> {
     fn taken(&self) -> usize {
         self.taken
     }
+
+    fn failure(&self, _: &RunContext) -> Option<AgentError> {
+        None
+    }
 }
 
 /// Combines neighbours as soon as there are two, wherever they stand: whoever brings the second does
@@ -134,7 +142,7 @@ impl<C: Combiner> Tree<C> {
     }
 
     pub(super) fn put(&self, index: usize, output: Option<C::Item>) {
-        let value = output.map(|output| self.combiner.lift(output));
+        let value = output.map(|output| self.noting(|combiner| combiner.lift(output)));
         let (mut start, mut run) = (index, Run { end: index + 1, value });
         loop {
             let (left, right) = {
@@ -165,20 +173,15 @@ impl<C: Combiner> Tree<C> {
             (Some(left), Some(right)) => (left, right),
             (left, right) => return left.or(right),
         };
-        let combining = Combining(&self.lost);
-        let both = self.combiner.combine(left, right);
-        std::mem::forget(combining);
-        Some(both)
+        Some(self.noting(|combiner| combiner.combine(left, right)))
     }
 
-    /// Whether every output is still there.
-    pub(super) fn check(&self, cx: &RunContext) -> Result<(), AgentError> {
-        if self.lost.load(Ordering::Acquire) {
-            let message =
-                "the combiner panicked, and with it the outputs that it was given are lost";
-            return Err(AgentError::Panicked { key: cx.path(), message: message.into() });
-        }
-        Ok(())
+    /// Notes that outputs are lost where the combiner panics.
+    fn noting<T>(&self, combine: impl FnOnce(&C) -> T) -> T {
+        let combining = Combining(&self.lost);
+        let value = combine(&self.combiner);
+        std::mem::forget(combining);
+        value
     }
 
     /// The value of all that was put in.
@@ -222,5 +225,11 @@ impl<C: Combiner> Sink<()> for Gaps<'_, C> {
 
     fn taken(&self) -> usize {
         self.taken
+    }
+
+    fn failure(&self, cx: &RunContext) -> Option<AgentError> {
+        let message = "the combiner panicked, and with it the outputs that it was given are lost";
+        let is_lost = self.tree.lost.load(Ordering::Acquire);
+        is_lost.then(|| AgentError::Panicked { key: cx.path(), message: message.into() })
     }
 }

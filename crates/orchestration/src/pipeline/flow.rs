@@ -266,8 +266,9 @@ impl<S: Stages, P: Policy> Flow<S, P> {
                 async move { line.carry(begun, item).await }.boxed()
             }
         };
-        let rest = fan_out.run(&mut sink, make, report).await?;
-        let rest = sink.finish(rest, report)?;
+        let rest = fan_out.run(&mut sink, make, report).await;
+        sink.count(report);
+        let rest = sink.finish(rest?)?;
         if !rest.failed.is_empty() {
             // Nobody comes by an item again that was given up.
             cx.close_children().await?;

@@ -102,7 +102,7 @@ impl Drop for Turn {
         let mut before = self.before.take();
         // Whoever is done among them has said who was before it, so that the line stays short.
         while let Some(ahead) = before.take_if(|ahead| ahead.has_changed().is_err()) {
-            before = ahead.borrow().before.clone();
+            before.clone_from(&ahead.borrow().before);
         }
         self.own.send_modify(|progress| progress.before = before);
     }

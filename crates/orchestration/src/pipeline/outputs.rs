@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use maniple_core::AgentError;
+use maniple_core::{AgentError, RunContext};
 
 use super::line::{ItemEnd, Passed};
 use crate::fan_out::Sink;
@@ -30,15 +30,15 @@ impl<O, F: FnMut(usize, O)> Outputs<O, F> {
         }
     }
 
-    /// Adds what was handed over to what is left out.
-    pub(super) fn finish(
-        self,
-        mut rest: Partial<()>,
-        report: &mut PatternReport,
-    ) -> Result<Partial<()>, AgentError> {
+    /// Says of the items that were handed over that they are no outputs.
+    pub(super) fn count(&self, report: &mut PatternReport) {
         report.dead_lettered = self.dead.len();
         report.failed += self.undelivered.len();
         report.succeeded -= self.dead.len() + self.undelivered.len();
+    }
+
+    /// Adds what was handed over to what is left out.
+    pub(super) fn finish(self, mut rest: Partial<()>) -> Result<Partial<()>, AgentError> {
         if let Some(error) = self.undelivered.into_iter().reduce(AgentError::merge) {
             return Err(error);
         }
@@ -74,5 +74,9 @@ impl<O, F: FnMut(usize, O)> Sink<Passed<O>> for Outputs<O, F> {
 
     fn taken(&self) -> usize {
         self.next
+    }
+
+    fn failure(&self, _: &RunContext) -> Option<AgentError> {
+        None
     }
 }
