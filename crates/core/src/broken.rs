@@ -57,12 +57,16 @@ pub enum Rule {
     PanicsAreContained,
     /// The working time of earlier processes counts.
     WorkedTimeCounts,
+    /// 18. Who counts is journaled before anybody hears of it.
+    SettlementsAreJournaled,
+    /// 19. That an item was given up is journaled before it is handed over.
+    DeadLettersAreJournaled,
 }
 
 impl Rule {
     /// Every rule that can be broken.
     #[cfg(feature = "broken")]
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::ScopesWaitForGrandchildren,
         Self::NoStepInsideStep,
         Self::DecisionsAreJournaled,
@@ -89,5 +93,7 @@ impl Rule {
         Self::VersionsArePinned,
         Self::PanicsAreContained,
         Self::WorkedTimeCounts,
+        Self::SettlementsAreJournaled,
+        Self::DeadLettersAreJournaled,
     ];
 }

@@ -51,6 +51,7 @@
 
 use std::time::Duration;
 
+mod broken;
 mod call;
 mod error;
 mod fan_out;

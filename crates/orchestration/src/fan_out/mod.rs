@@ -22,6 +22,7 @@ pub(crate) use settlement::Fate;
 use settlement::Settlement;
 use tally::{Drained, Tally};
 
+use crate::broken::{Rule, keeps};
 use crate::inputs::Inputs;
 use crate::partial::Partial;
 use crate::policy::Tolerance;
@@ -151,7 +152,10 @@ impl<I: Send + 'static> FanOut<'_, I> {
         if let Err(failure) = tally.conclude(Drained { pulled, all, stopped }) {
             return Err(settle_failure(failure, tolerance, cx).await?);
         }
-        if !is_replay && let Some(record) = tally.record() {
+        if !is_replay
+            && keeps(cx, Rule::SettlementsAreJournaled)
+            && let Some(record) = tally.record()
+        {
             cx.settle(&record).await?;
         }
         let left_out = tally.left_out();
@@ -184,14 +188,8 @@ async fn settle_failure(
     Ok(failure)
 }
 
-#[cfg(feature = "broken")]
 fn waits(cx: &RunContext) -> fn(&AgentError) -> bool {
-    if cx.breaks(maniple_core::Rule::SuspendedIsNoFailure) { |_| false } else { is_suspended }
-}
-
-#[cfg(not(feature = "broken"))]
-fn waits(_: &RunContext) -> fn(&AgentError) -> bool {
-    is_suspended
+    if keeps(cx, Rule::SuspendedIsNoFailure) { is_suspended } else { |_| false }
 }
 
 fn is_suspended(error: &AgentError) -> bool {

@@ -7,6 +7,7 @@ use maniple_core::{
 use serde::{Deserialize, Serialize};
 
 use super::line::ItemEnd;
+use crate::broken::{Rule, keeps};
 use crate::call::durable;
 
 /// An item that a flow has failed on, for whoever takes care of those.
@@ -95,7 +96,7 @@ impl<I: Send + 'static> Letters<I> {
         at: &RunContext,
     ) -> Result<ItemEnd<O>, AgentError> {
         let error = letter.error.clone();
-        if Self::given_up(at)?.is_none() {
+        if keeps(at, Rule::DeadLettersAreJournaled) && Self::given_up(at)?.is_none() {
             at.settle(&error).await?;
         }
         let DeadLetters { agent, deliver, .. } = &self.to;

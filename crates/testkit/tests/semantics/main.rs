@@ -21,6 +21,7 @@ mod panic;
 mod place;
 mod retry;
 mod rules;
+mod settled;
 mod signal;
 mod step;
 mod stopped;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use maniple_core::Rule;
 
 use crate::common::break_rule;
-use crate::{branch, budget, cancel, deadline, nested, panic, place, retry, signal, step};
+use crate::{branch, budget, cancel, deadline, nested, panic, place, retry, settled, signal, step};
 
 macro_rules! tests {
     ($($module:ident: $($test:ident),*;)*) => {
@@ -23,6 +23,7 @@ fn all() -> Vec<(&'static str, fn())> {
             versions_are_pinned, scopes_wait_for_what_dropped_scopes_left,
             quiesce_waits_for_dropped_runs, inner_scopes_settle_before_outer_ones_abort,
             what_a_settled_scope_leaves_open_is_closed;
+        settled: who_counts_stands, who_was_given_up_stays_so;
     });
     macro_rules! rows {
         ($($row:ident),*) => {$(
