@@ -104,7 +104,10 @@ impl<I: Send + 'static> FanOut<'_, I> {
         let mut alive = true;
         while alive {
             while spawning > spawned {
-                scope.spawn_worker(queue.clone().work(scope.children(), work.clone()));
+                // In a box, since whoever takes a future over holds it twice: as what it was given
+                // and as what it awaits.
+                let worker = queue.clone().work(scope.children(), work.clone());
+                scope.spawn_worker(Box::pin(worker));
                 spawned += 1;
             }
             match select(pin!(queue.news()), pin!(scope.next())).await {
