@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 use maniple_core::{AgentError, Children, Class, RunContext, Scope};
+use tokio::time::Instant;
 
 pub(crate) use child::{Child, Naming};
 pub(crate) use queue::End;
@@ -119,8 +120,10 @@ impl<I: Send + 'static> FanOut<'_, I> {
                     }
                 }
             }
-            for ended in queue.take() {
-                let timing = queue.timing(&ended);
+            let ended = queue.take();
+            let now = Instant::now();
+            for ended in ended {
+                let timing = queue.timing(&ended, now);
                 report.count(timing, &ended.end);
                 report.started += usize::from(!matches!(ended.end, End::LeftOut(Fate::Skipped)));
                 let output = tally.take(ended.index, ended.child, ended.end);

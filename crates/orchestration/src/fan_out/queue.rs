@@ -163,12 +163,12 @@ impl<I: Send + 'static, O> Queue<I, O> {
         indices.map(|index| (index, inputs.child(index))).collect()
     }
 
-    /// What was measured of an input.
-    pub(super) fn timing(&self, ended: &Ended<O>) -> Timing {
+    /// What was measured of an input that is taken in now.
+    pub(super) fn timing(&self, ended: &Ended<O>, now: Instant) -> Timing {
         Timing {
             queued: ended.began.saturating_duration_since(self.began),
             ran: ended.at.saturating_duration_since(ended.began),
-            settled: ended.at.elapsed(),
+            settled: now.saturating_duration_since(ended.at),
         }
     }
 
