@@ -155,14 +155,21 @@ impl<I: Send + 'static> FanOut<'_, I> {
             Ok(()) if all || tally.is_decided() => None,
             Ok(()) => Some(AgentError::Cancelled { key: cx.path() }),
         };
-        if let Err(failure) = tally.conclude(Drained { pulled, all, stopped }) {
-            return Err(settle_failure(failure, tolerance, cx).await?);
-        }
-        if !is_replay
+        let concluded = tally.conclude(Drained { pulled, all, stopped });
+        let is_final = match &concluded {
+            Ok(()) => true,
+            // Which failures were seen until there were too many is a matter of arrival, too.
+            Err(failure) => tolerance != Tolerance::FailFast && failure.class() == Class::Permanent,
+        };
+        if is_final
+            && !is_replay
             && keeps(cx, Rule::SettlementsAreJournaled)
             && let Some(record) = tally.record()
         {
             cx.settle(&record).await?;
+        }
+        if let Err(failure) = concluded {
+            return Err(settle_failure(failure, tolerance, cx).await?);
         }
         let left_out = tally.left_out();
         if !left_out.is_complete() {
