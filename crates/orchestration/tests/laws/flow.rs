@@ -41,14 +41,17 @@ enum Event {
 
 /// What each stage saw, in order.
 #[derive(Debug, Clone, Default)]
-struct Seen(Arc<Mutex<[Vec<(Event, usize, u8)>; STAGES]>>);
+struct Seen(Arc<Mutex<[Events; STAGES]>>);
+
+/// What happened to which item of which key.
+type Events = Vec<(Event, usize, u8)>;
 
 impl Seen {
     fn note(&self, stage: usize, event: Event, item: &Passing) {
         self.0.lock().unwrap()[stage].push((event, item.index, item.key));
     }
 
-    fn at(&self, stage: usize) -> Vec<(Event, usize, u8)> {
+    fn at(&self, stage: usize) -> Events {
         self.0.lock().unwrap()[stage].clone()
     }
 
@@ -194,7 +197,7 @@ proptest! {
             let agent = agent_fn("letters", move |letter: maniple_orchestration::DeadLetter<usize>, _cx| {
                 taken.lock().unwrap().push(letter.index);
                 async move {
-                    if undelivered && letter.index % 2 == 0 {
+                    if undelivered && letter.index.is_multiple_of(2) {
                         return Err(AgentError::transient("nobody there"));
                     }
                     Ok(())
@@ -225,7 +228,7 @@ proptest! {
             let mut letters = letters.lock().unwrap().clone();
             letters.sort_unstable();
             assert_eq!(letters, bad, "each is handed over once");
-            let lost = bad.iter().filter(|index| undelivered && **index % 2 == 0).count();
+            let lost = bad.iter().filter(|index| undelivered && index.is_multiple_of(2)).count();
             assert_eq!(reported.report.dead_lettered, bad.len() - lost);
             match reported.result {
                 Ok(partial) => {

@@ -84,11 +84,11 @@ fn any_limit_is_allowed() {
 #[test]
 fn an_endless_stream_starts_as_many_workers_as_it_keeps_busy() {
     simulate(async |lab| {
-        let endless = Inputs::stream(stream::iter((0..).map(|n| Item::good(n, 1))));
+        let endless = Inputs::stream(stream::iter((0..).map(|n| Item::good(n, 0))));
         let map = MapReduce::collect("map", worker(&lab.gauge)).with_concurrency(1 << 40).quorum(3);
         let reported = map.run_reported(endless, &lab.cx()).await;
         assert_eq!(reported.result.unwrap().ok.len(), 3);
-        assert!(lab.gauge.ever() <= 1024, "{} have begun", lab.gauge.ever());
+        assert!(lab.gauge.most() <= 512, "{} at a time", lab.gauge.most());
     });
 }
 

@@ -19,7 +19,7 @@ proptest! {
     /// Invariant 13, where nothing fails.
     #[test]
     fn a_tree_is_a_fold(items in good_items(40), limit in 1..12_usize) {
-        let expected: String = items.iter().map(|item| format!("{},", item.number)).collect();
+        let expected = items.iter().fold(String::new(), |all, item| all + &format!("{},", item.number));
         let joined = simulate(async |lab| {
             let join = combiner(String::new, |a: String, b: String| a + &b).associative();
             let map = MapReduce::new("map", text(lab), join).tree().with_concurrency(limit);

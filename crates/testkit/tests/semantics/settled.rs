@@ -40,12 +40,12 @@ const SETTLED: &str = "/map:%settled";
 
 /// Five inputs, of which two fail for now; their failures count, and so do some that succeed.
 fn tolerant(
-    process: Process,
+    process: &Process,
     needed: Option<usize>,
     limit: usize,
-) -> impl BaseAgent<Input = Vec<u64>, Output = Partial<Vec<u64>>> {
+) -> impl BaseAgent<Input = Vec<u64>, Output = Partial<Vec<u64>>> + use<> {
     let (steady, shaky) =
-        (two_steps(process.clone(), Effect::Reversible), unsteady(&process, Effect::Pure));
+        (two_steps(process.clone(), Effect::Reversible), unsteady(process, Effect::Pure));
     let (steady, shaky) = (std::sync::Arc::new(steady), std::sync::Arc::new(shaky));
     let either = agent_fn("either", move |n: u64, cx| {
         let (steady, shaky) = (steady.clone(), shaky.clone());
@@ -64,7 +64,7 @@ pub(crate) async fn who_counts_stands() {
         for needed in [None, Some(1), Some(2), Some(3)] {
             let machine = new_machine(seed);
             let inputs = vec![0, 1, 2, 3, 4];
-            let build = |limit| move |process| tolerant(process, needed, limit);
+            let build = |limit| move |process| tolerant(&process, needed, limit);
             crash(&machine, after(SETTLED, Kind::Decided), build(3), inputs.clone()).await;
             let effects = machine.world().effects();
             let resumed = boot(&machine, build(1), inputs.clone()).await.unwrap();

@@ -6,7 +6,7 @@ mod program;
 
 use std::collections::BTreeSet;
 
-use maniple_core::{AgentError, Class, Fact, Reconciled, RecordedError, reconciler_fn};
+use maniple_core::{AgentError, Class, Fact, Reconciled, Record, RecordedError, reconciler_fn};
 use maniple_testkit::{Crash, Ended, Machine, Moment, Random};
 
 use crate::common::*;
@@ -59,12 +59,18 @@ async fn host(
             // Tried again as long as that changes anything.
             Err(error)
                 if error.class() == Class::Transient
-                    && before.replace(machine.records().len()) != Some(machine.records().len()) => {
-            }
+                    && before.replace(progress(machine)) != Some(progress(machine)) => {}
             settled => return recorded(settled),
         }
     }
     panic!("the host resumed forty times, and the run has not ended");
+}
+
+/// What has happened in the world, and what is final of it.
+fn progress(machine: &Machine) -> (usize, usize) {
+    let is_final = |r: &Record| !matches!(r.fact, Fact::Entered { .. } | Fact::Failed { .. });
+    let records = machine.records();
+    (machine.world().effects().values().sum(), records.iter().filter(|r| is_final(r)).count())
 }
 
 /// That no step with a strong effect had it twice, whatever happened.
@@ -141,7 +147,7 @@ async fn examine(programs: u64, depth: u64, examined: &mut Examined) {
                     check_once(&machine);
                     check_settled(&machine);
                     examined.crashed += 1;
-                    let settled = |r: &maniple_core::Record| r.key.as_str().contains(":%settled");
+                    let settled = |r: &Record| r.key.as_str().contains(":%settled");
                     examined.settled += usize::from(machine.records().iter().any(settled));
                     match &got {
                         Err(RecordedError { class: Class::Parked, .. })
