@@ -11,14 +11,16 @@ use crate::identity::Key;
 
 /// Runs a future whose panic becomes an error. What it leaves half done is dropped with it: nothing
 /// here holds a lock while it polls.
-pub(crate) async fn contain<T>(
+///
+/// Not an `async fn`, which would keep room for the future twice, and copy it once more.
+pub(crate) fn contain<T>(
     key: impl FnOnce() -> Key,
     future: impl Future<Output = Result<T, AgentError>>,
-) -> Result<T, AgentError> {
-    match AssertUnwindSafe(future).catch_unwind().await {
+) -> impl Future<Output = Result<T, AgentError>> {
+    AssertUnwindSafe(future).catch_unwind().map(|result| match result {
         Ok(result) => result,
         Err(panic) => Err(panicked(key(), &*panic)),
-    }
+    })
 }
 
 pub(crate) fn panicked(key: Key, panic: &(dyn Any + Send)) -> AgentError {

@@ -30,7 +30,9 @@ pub enum PatternError {
         of: usize,
         /// The first of those that failed, with its index from 0.
         first: Option<(usize, RecordedError)>,
-        /// `Permanent` where enough have failed for good, else `Transient`.
+        /// `Permanent` where so many have failed for good, `Transient` where trying those again that
+        /// failed for now could reach it, and else what the first of the others failed with, such as
+        /// `Panicked`.
         class: Class,
     },
 }

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -320,11 +321,17 @@ impl<I> Pulling<I> {
             Naming::Names(names) => Ok(Child::Key(names[index].clone())),
             Naming::Key(key) => {
                 let key: Arc<str> = key(input).into();
-                if let Some(first) = self.seen.insert(key.clone(), index) {
-                    let key = String::from(&*key);
-                    return Err(PatternError::DuplicateKey { key, first, second: index });
+                match self.seen.entry(key.clone()) {
+                    Entry::Vacant(vacant) => {
+                        vacant.insert(index);
+                        Ok(Child::Key(key))
+                    }
+                    Entry::Occupied(first) => Err(PatternError::DuplicateKey {
+                        key: String::from(&*key),
+                        first: *first.get(),
+                        second: index,
+                    }),
                 }
-                Ok(Child::Key(key))
             }
         }
     }

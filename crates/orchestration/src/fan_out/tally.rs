@@ -205,20 +205,27 @@ impl Tally {
         !self.cancelled.is_empty() || self.failed.iter().any(|(_, _, error)| late(error))
     }
 
-    /// Only failures that are final make the lack of successes final.
+    /// Only failures that are final make the lack of successes final, and only those that may be tried
+    /// again make it one that may be.
     fn too_few(&self, needed: usize, of: usize) -> AgentError {
-        let is_final = |error: &AgentError| error.class() == Class::Permanent;
-        let lost = self.failed.iter().filter(|(_, _, error)| is_final(error)).count();
+        let classes = || self.failed.iter().map(|(_, _, error)| error.class());
+        let without = |lost: usize| of.saturating_sub(lost) >= needed;
+        let is_lasting = |class: &Class| *class != Class::Transient;
+        let class = if !without(classes().filter(|class| *class == Class::Permanent).count()) {
+            Class::Permanent
+        } else if without(classes().filter(is_lasting).count()) {
+            Class::Transient
+        } else {
+            classes()
+                .find(|class| is_lasting(class) && *class != Class::Permanent)
+                .unwrap_or(Class::Permanent)
+        };
         PatternError::TooFew {
             needed,
             succeeded: self.ok,
             of,
             first: self.failed.first().map(|(index, _, error)| (*index, error.recorded())),
-            class: if of.saturating_sub(lost) < needed {
-                Class::Permanent
-            } else {
-                Class::Transient
-            },
+            class,
         }
         .into()
     }
