@@ -78,10 +78,14 @@ proptest! {
             }
             Err(error) => {
                 prop_assert!(won.is_none());
-                prop_assert!(matches!(error.class(), Class::Permanent | Class::Transient));
-                let for_good = items.iter().filter(|item| item.end == End::FailsForGood).count();
-                if error.class() == Class::Permanent {
-                    prop_assert!(items.len() - for_good < needed, "{}", error);
+                let count = |end| items.iter().filter(|item| item.end == end).count();
+                let without = |lost: usize| items.len() - lost >= needed;
+                let (for_good, panics) = (count(End::FailsForGood), count(End::Panics));
+                // Those that were stopped might have ended in any way.
+                match error.class() {
+                    Class::Permanent => prop_assert!(!without(for_good), "{}", error),
+                    Class::Panicked => prop_assert!(!without(for_good + panics), "{}", error),
+                    class => prop_assert_eq!(class, Class::Transient),
                 }
             }
         }
