@@ -118,8 +118,10 @@ impl WorkClock {
         Working(self)
     }
 
+    /// One load, while the clock runs.
     pub(crate) fn is_paused(&self) -> bool {
-        self.pace.borrow().paused
+        let reading = Reading::unpack(self.reading.load(Ordering::Acquire));
+        matches!(reading, Reading::Stands { .. }) && self.pace.borrow().paused
     }
 
     /// Waits until the run is not paused.

@@ -149,7 +149,8 @@ impl Run {
         self.env.token.cancel();
     }
 
-    /// Holds agents at their next [pause point](RunContext::pause_point), and stops the clock.
+    /// Holds agents at their next [pause point](RunContext::pause_point), and stops the clock. Patterns
+    /// have one before each child.
     pub fn pause(&self) {
         self.env.run.clock.pause();
     }

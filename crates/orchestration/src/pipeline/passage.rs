@@ -47,6 +47,7 @@ impl Passage {
 
     /// Enters the next stage, when there is room.
     pub(super) async fn enter(&mut self, stage: &str) -> Result<RunContext, AgentError> {
+        self.cx.pause_point().await?;
         if let Some(ticket) = &mut self.ticket {
             ticket.enter(&self.cx).await?;
         }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use maniple_core::{
-    AgentError, AgentExt, BoxAgent, Budget, Class, Effect, MemoryJournal, Permissions, Run,
-    RunContext, agent_fn,
+    AgentError, AgentExt, BaseAgent, BoxAgent, Budget, Class, Effect, MemoryJournal, Permissions,
+    Run, RunContext, agent_fn,
 };
 use maniple_orchestration::{ForkJoin, Inputs, MapReduce, Pipeline, combiner};
 
@@ -165,5 +165,45 @@ async fn cancelling_reaches_every_child_within_one_grace() {
         assert_eq!(error.class(), Class::Cancelled, "{name}: {error}");
         assert!(began.elapsed() <= 2 * grace + Duration::from_millis(500), "{name}");
         assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 0, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_child_begins_while_the_run_is_paused() {
+    let begun = Arc::new(AtomicUsize::new(0));
+    let counted = begun.clone();
+    let leaf = agent_fn("leaf", move |n: u64, _cx: RunContext| {
+        let counted = counted.clone();
+        async move {
+            counted.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok(n)
+        }
+    })
+    .boxed();
+    // One after the other, so that there is always one to come.
+    let (one, three) = (|| leaf.clone(), |n: u64| Inputs::from(vec![n; 3]));
+    let sum = combiner(|| 0, |a: u64, b| a + b);
+    let total = |outputs: Vec<u64>| outputs.into_iter().sum::<u64>();
+    let fork = ForkJoin::new("fork", (one(), one(), one())).with_concurrency(1);
+    let patterns = [
+        Pipeline::new("stages", one()).then(one()).then(one()).boxed(),
+        Pipeline::new("flow", one()).flow().over(three).map(total).boxed(),
+        MapReduce::new("map", one(), sum).with_concurrency(1).over(three).boxed(),
+        fork.map(|(a, b, c)| a + b + c).boxed(),
+    ];
+    for pattern in patterns {
+        begun.store(0, Ordering::Relaxed);
+        let name = pattern.name().to_owned();
+        let run = Run::builder("through").open().await.unwrap();
+        let (result, ()) = tokio::join!(run.execute(pattern, 1), async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            run.pause();
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            assert_eq!(begun.load(Ordering::Relaxed), 1, "{name}");
+            run.resume();
+        });
+        result.unwrap();
+        assert_eq!(begun.load(Ordering::Relaxed), 3, "{name}");
     }
 }
