@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use maniple::bundles::{ContextBundle, Durability, Meta};
-use maniple::core::Run;
+use maniple::core::{BaseAgent, Run};
 
 use command::Command;
 use problem::Problem;
@@ -65,7 +65,10 @@ fn run(command: &Command) -> Result<(), Problem> {
         let run = builder.open().await?;
         let progress = Progress::new(command.form());
         let research = Research::new(task, run_number(&run), progress.counter());
-        let written = progress.during(run.execute(research, ())).await;
+        // Driven by hand and not executed: a run that was executed is finished, and what a file that
+        // has gone for a while had left open would be closed for good.
+        let cx = run.context().child(research.name());
+        let written = progress.during(research.run((), &cx)).await;
         let stats = run.stats();
         if let Some(session) = session {
             session.close().await?;

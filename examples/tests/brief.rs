@@ -1,28 +1,19 @@
 //! The program `brief` as a user meets it: killed, given bad input, run again.
 #![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
+mod common;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::time::Duration;
 
 use serde_json::Value;
 
-/// The program, built as this test was.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "-p", "examples", "--example", "brief"]);
-        assert!(build.status().unwrap().success(), "brief does not build");
-        let this = std::env::current_exe().unwrap();
-        let profile = this.parent().and_then(Path::parent).unwrap();
-        profile.join("examples").join(format!("brief{}", std::env::consts::EXE_SUFFIX))
-    })
-}
+use common::{kill_once, program};
 
 fn brief(folder: &Path, more: &[&str]) -> Command {
-    let mut command = Command::new(program());
+    let mut command = Command::new(program("brief"));
     command.arg(folder).args(more).stdin(Stdio::null());
     command
 }
@@ -94,6 +85,42 @@ fn a_killed_brief_goes_on_without_reading_a_finished_file_again() {
         json(&brief(folder.path(), &arguments).arg(fresh.path().join("s")).output().unwrap());
     assert_eq!(unkilled["brief"], again["brief"]);
     assert_eq!(last["brief"], again["brief"]);
+}
+
+#[test]
+fn a_file_that_has_gone_for_a_while_does_not_spoil_the_session() {
+    let folder = folder(300);
+    let session = tempfile::tempdir().unwrap();
+    let log = session.path().join("log.jsonl");
+    let arguments = ["--question", "how does a retry wait?", "--json", "--jobs", "4", "--session"];
+    let run = || brief(folder.path(), &arguments).arg(session.path()).output().unwrap();
+    let mut running =
+        brief(folder.path(), &arguments).arg(session.path()).stdout(Stdio::null()).spawn().unwrap();
+    let some = || fs::read_to_string(&log).unwrap_or_default().matches("\"receipt\"").count() > 20;
+    assert!(kill_once(&mut running, Duration::ZERO, some), "it was not killed in time");
+
+    // Those whose reading was begun and not finished.
+    let log = fs::read_to_string(&log).unwrap();
+    let of = |fact: &str| -> Vec<String> {
+        let name = |line: &str| {
+            let at = line.find("/files[")? + "/files[".len();
+            Some(line[at..].split(".rs").next()?.to_owned() + ".rs")
+        };
+        log.lines().filter(|line| line.contains(fact)).filter_map(name).collect()
+    };
+    let (finished, mut open) = (of("\"receipt\""), of("\"entered\""));
+    open.retain(|name| !finished.contains(name));
+    assert!(!open.is_empty(), "no reading was open at the kill");
+
+    let aside = tempfile::tempdir().unwrap();
+    for name in &open {
+        fs::rename(folder.path().join(name), aside.path().join(name)).unwrap();
+    }
+    assert_eq!(json(&run())["files"], 300 - open.len());
+    for name in &open {
+        fs::rename(aside.path().join(name), folder.path().join(name)).unwrap();
+    }
+    assert_eq!(json(&run())["files"], 300);
 }
 
 #[test]
