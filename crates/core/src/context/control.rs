@@ -1,4 +1,5 @@
 use super::RunContext;
+use super::env::Env;
 use crate::error::AgentError;
 use crate::event::{EventKind, Progress};
 
@@ -13,7 +14,11 @@ impl RunContext {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn pause_point(&self) -> Result<(), AgentError> {
-        let env = self.env();
+        self.pause_point_in(self.env()).await
+    }
+
+    /// As [`pause_point`](Self::pause_point), for what is cancelled with that environment.
+    pub(crate) async fn pause_point_in(&self, env: &Env) -> Result<(), AgentError> {
         if !env.run.clock.is_paused() {
             return Ok(());
         }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use crate::context::env::Env;
 use crate::context::node::Segment;
 use crate::context::{ChildKey, RunContext};
+use crate::error::AgentError;
 
 /// Makes the contexts of a scope, from inside its tasks; see [`Scope::children`](super::Scope::children).
 #[derive(Debug, Clone)]
@@ -19,6 +20,18 @@ impl Children {
     /// The place that the scope is open on, for a task that opens children there in turn.
     pub fn context(&self) -> RunContext {
         self.cx.derive(self.env.clone(), Segment::Narrowed)
+    }
+
+    /// Where a task of the scope can be held while the run is paused; see
+    /// [`RunContext::pause_point`].
+    ///
+    /// # Errors
+    /// `Cancelled` when the scope is stopped while the task is held.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn pause_point(&self) -> Result<(), AgentError> {
+        self.cx.pause_point_in(&self.env).await
     }
 
     /// Whether the scope is being stopped.

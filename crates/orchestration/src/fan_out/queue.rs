@@ -185,9 +185,8 @@ impl<I: Send + 'static, O> Queue<I, O> {
     {
         let at = Arc::new(AtomicUsize::new(0));
         lock(&self.at).push(at.clone());
-        let here = children.context();
         // Only being asked to stop ends a pause early, and then nothing is pulled either.
-        while here.pause_point().await.is_ok()
+        while children.pause_point().await.is_ok()
             && let Some(Item { index, child, input }) = self.pull(&children).await
         {
             let mut pulled = Pulled::new(&self, &at, index);

@@ -1,4 +1,5 @@
-use std::sync::Arc;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, OnceLock};
 
 use maniple_core::{AgentError, BaseAgent, RunContext};
 use tokio::time::Instant;
@@ -10,6 +11,13 @@ use crate::inputs::Inputs;
 use crate::partial::Partial;
 use crate::policy::{Policy, Tolerance};
 use crate::report::{PatternReport, Reported};
+
+/// How many cores there are, asked once: the answer is in files that take longer to read than a small
+/// map takes.
+fn cores() -> NonZeroUsize {
+    static CORES: OnceLock<NonZeroUsize> = OnceLock::new();
+    *CORES.get_or_init(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+}
 
 /// Whoever wants to see each output that counts.
 type Tell<'a, O> = &'a (dyn Fn(usize, &O) + Sync);
@@ -48,7 +56,7 @@ where
             cx,
             inputs,
             naming: self.naming.clone(),
-            limit: self.concurrency.get(),
+            limit: self.concurrency.unwrap_or_else(cores).get(),
             grace: self.grace,
             tolerance: self.tolerance,
         };

@@ -51,7 +51,7 @@ pub struct MapReduce<A: BaseAgent, C, P = FailFast> {
     agent: Arc<A>,
     combiner: Arc<C>,
     order: Order,
-    concurrency: NonZeroUsize,
+    concurrency: Option<NonZeroUsize>,
     naming: Naming<A::Input>,
     call: Call<A>,
     recording: Recording,
@@ -69,13 +69,12 @@ pub(crate) enum Recording {
 impl<A: BaseAgent, C: Combiner<Item = A::Output>> MapReduce<A, C> {
     /// Maps with `agent` and reduces with `combiner`, as many at a time as the machine has cores.
     pub fn new(name: impl Into<String>, agent: A, combiner: C) -> Self {
-        let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Self {
             name: name.into(),
             agent: Arc::new(agent),
             combiner: Arc::new(combiner),
             order: Order::Inputs,
-            concurrency: cores,
+            concurrency: None,
             naming: Naming::Index,
             call: plain::<A>,
             recording: Recording::Off,
@@ -156,9 +155,10 @@ where
     C: Combiner<Item = A::Output>,
     P: Policy,
 {
-    /// How many inputs are worked on at the same time; 0 counts as 1.
+    /// How many inputs are worked on at the same time; as many as the machine has cores by default, and
+    /// 0 counts as 1.
     pub fn with_concurrency(mut self, limit: usize) -> Self {
-        self.concurrency = NonZeroUsize::new(limit).unwrap_or(NonZeroUsize::MIN);
+        self.concurrency = Some(NonZeroUsize::new(limit).unwrap_or(NonZeroUsize::MIN));
         self
     }
 
