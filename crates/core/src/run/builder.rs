@@ -1,8 +1,8 @@
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::WorkClock;
@@ -163,8 +163,8 @@ impl RunBuilder {
             delivered: Notify::new(),
             hashes: history.hashes().clone(),
             history: Apart(Mutex::new(history)),
-            events: broadcast::Sender::new(self.event_buffer.clamp(1, MOST_EVENTS)),
-            listened: AtomicBool::new(false),
+            events: OnceLock::new(),
+            event_buffer: self.event_buffer.clamp(1, MOST_EVENTS),
             sequence: AtomicU64::new(0),
             stopped: OnceLock::new(),
             #[cfg(feature = "broken")]

@@ -2,7 +2,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -36,9 +36,9 @@ pub(crate) struct RunState {
     /// Those of the history, to hash keys before it is locked.
     pub(super) hashes: RandomState,
     pub(super) history: Apart<Mutex<History>>,
-    pub(super) events: broadcast::Sender<AgentEvent>,
-    /// Whether anybody has ever listened: asking the channel would take its lock for every event.
-    pub(super) listened: AtomicBool,
+    /// Made when somebody listens for the first time: its whole buffer is made with it.
+    pub(super) events: OnceLock<broadcast::Sender<AgentEvent>>,
+    pub(super) event_buffer: usize,
     pub(super) sequence: AtomicU64,
     pub(super) stopped: OnceLock<JournalError>,
     #[cfg(feature = "broken")]
@@ -188,27 +188,25 @@ impl RunState {
     }
 
     pub(crate) fn listen(&self) -> Events {
-        let events = self.events.subscribe();
-        self.listened.store(true, Ordering::Relaxed);
-        Events(events)
+        let events = self.events.get_or_init(|| broadcast::Sender::new(self.event_buffer));
+        Events(events.subscribe())
     }
 
     pub(crate) fn emit(&self, path: impl FnOnce() -> Key, kind: impl FnOnce() -> EventKind) {
-        let listened = self.listened.load(Ordering::Relaxed);
+        let listened = self.events.get();
         let traced = tracing::enabled!(target: "maniple", tracing::Level::DEBUG);
-        if !listened && !traced {
+        if listened.is_none() && !traced {
             return;
         }
         let (path, kind) = (path(), kind());
         if traced {
             tracing::debug!(target: "maniple", run = %self.id, %path, event = ?kind);
         }
-        if listened {
+        if let Some(events) = listened {
             let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
             let time = SystemTime::now();
             // Nobody listening any more is no failure.
-            let _ =
-                self.events.send(AgentEvent { run: self.id.clone(), path, sequence, time, kind });
+            let _ = events.send(AgentEvent { run: self.id.clone(), path, sequence, time, kind });
         }
     }
 
