@@ -65,11 +65,11 @@ impl RunContext {
     /// The key of the next decision of this name.
     pub(crate) fn decision_key(&self, name: &Name) -> Result<Key, AgentError> {
         let path = self.node.path();
-        self.check_not_nested(|| Key::new(&keyed(path.as_str(), Sigil::Decision, name, 1)))?;
+        self.check_not_nested(|| keyed(path.as_str(), Sigil::Decision, name, 1))?;
         let ordinal = self.node.next_ordinal(Sigil::Decision, name);
         let key = keyed(path.as_str(), Sigil::Decision, name, ordinal);
         let attempts = self.node.attempts();
-        Ok(Key::new(&if attempts.is_empty() { key } else { format!("{key}@{attempts}") }))
+        Ok(if attempts.is_empty() { key } else { Key::new(&format!("{key}@{attempts}")) })
     }
 
     /// The decision under this key, if it was made.

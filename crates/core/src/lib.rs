@@ -60,6 +60,7 @@ mod journal;
 mod permission;
 mod run;
 mod scope;
+mod scratch;
 mod settle;
 mod signal;
 mod step;

@@ -1,11 +1,12 @@
 use std::collections::HashMap;
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::RunContext;
 use super::env::Env;
 use crate::error::AgentError;
 use crate::identity::{Key, Name, Sigil};
+use crate::scratch::{push_number, scratch};
 
 /// One place in the tree of contexts.
 #[derive(Debug)]
@@ -87,11 +88,9 @@ impl Node {
             let above = self.parent.as_ref().map_or("", |parent| parent.node.path().as_str());
             match &self.segment {
                 Segment::Root | Segment::Attempt(_) | Segment::Narrowed => Key::new(above),
-                Segment::Named(name, ordinal) => {
-                    Key::new(&keyed(above, Sigil::Child, name, *ordinal))
-                }
-                Segment::Index(index) => Key::new(&at(above, index)),
-                Segment::Keyed(name) => Key::new(&at(above, name)),
+                Segment::Named(name, ordinal) => keyed(above, Sigil::Child, name, *ordinal),
+                Segment::Index(index) => at(above, |text| push_number(text, *index)),
+                Segment::Keyed(name) => at(above, |text| text.push_str(name.as_str())),
             }
         })
     }
@@ -150,19 +149,26 @@ impl Node {
 }
 
 /// The key of one of many inside a context.
-fn at(above: &str, which: impl fmt::Display) -> String {
-    // Room for the longest index.
-    let mut text = String::with_capacity(above.len() + 22);
-    write!(text, "{above}[{which}]").expect("writing to a string does not fail");
-    text
+fn at(above: &str, which: impl FnOnce(&mut String)) -> Key {
+    scratch(|text| {
+        text.push_str(above);
+        text.push('[');
+        which(text);
+        text.push(']');
+        Key::new(text)
+    })
 }
 
 /// The key of something named inside a context. The first of a name is written without its ordinal.
-pub(crate) fn keyed(above: &str, sigil: Sigil, name: &Name, ordinal: u32) -> String {
-    let sigil = sigil.char();
-    if ordinal == 1 {
-        format!("{above}{sigil}{name}")
-    } else {
-        format!("{above}{sigil}{name}#{ordinal}")
-    }
+pub(crate) fn keyed(above: &str, sigil: Sigil, name: &Name, ordinal: u32) -> Key {
+    scratch(|text| {
+        text.push_str(above);
+        text.push(sigil.char());
+        text.push_str(name.as_str());
+        if ordinal != 1 {
+            text.push('#');
+            push_number(text, ordinal.into());
+        }
+        Key::new(text)
+    })
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::canonical::canonical;
 use super::{Key, RunId};
 use crate::error::Source;
+use crate::scratch::scratch;
 
 /// A BLAKE3 digest, written as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,12 +24,19 @@ impl Digest {
     /// # Errors
     /// When the value's own `Serialize` fails.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, Source> {
-        Ok(Self::of_bytes(&canonical(value, true).map_err(Source::new)?))
+        Self::of_canonical(value, true)
     }
 
     #[cfg(feature = "broken")]
     pub(crate) fn of_unsorted<T: Serialize + ?Sized>(value: &T) -> Result<Self, Source> {
-        Ok(Self::of_bytes(&canonical(value, false).map_err(Source::new)?))
+        Self::of_canonical(value, false)
+    }
+
+    fn of_canonical<T: Serialize + ?Sized>(value: &T, sort: bool) -> Result<Self, Source> {
+        scratch(|text| {
+            canonical(value, sort, text).map_err(Source::new)?;
+            Ok(Self::of_bytes(text.as_bytes()))
+        })
     }
 
     /// The digest's bytes.

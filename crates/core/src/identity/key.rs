@@ -41,7 +41,8 @@ impl Key {
 
     /// A key as [`Display`](fmt::Display) writes it, for example from an operator's command line.
     pub fn new(text: &str) -> Self {
-        Self(if text == "/" { "".into() } else { text.into() })
+        // The empty text of the standard library is shared, and allocates nothing.
+        Self(if matches!(text, "" | "/") { Arc::default() } else { text.into() })
     }
 
     /// The key's text; empty for the root.

@@ -20,10 +20,10 @@ impl RunContext {
     /// Names what is opened here, in the order of the calls.
     pub(crate) fn take_slot(&self, sigil: Sigil, name: &str) -> Result<Slot<'_>, AgentError> {
         let name = self.name(name);
-        self.check_not_nested(|| Key::new(&keyed(self.node.path().as_str(), sigil, &name, 1)))?;
+        self.check_not_nested(|| keyed(self.node.path().as_str(), sigil, &name, 1))?;
         let claimed = self.node.claim(sigil, &name);
         let ordinal = self.node.next_ordinal(sigil, &name);
-        let key = Key::new(&keyed(self.node.path().as_str(), sigil, &name, ordinal));
+        let key = keyed(self.node.path().as_str(), sigil, &name, ordinal);
         if !claimed {
             return Err(AgentError::ConcurrentStep { key });
         }

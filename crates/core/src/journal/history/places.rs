@@ -74,24 +74,26 @@ impl Places {
         if let Some(spot) = self.spot_of(hash, key.as_str()) {
             return spot;
         }
-        let spot = self.room();
-        let same_hash = self.spots.insert(hash, spot);
-        self[spot] = Place { same_hash, ..Place::new(key.clone(), hash) };
+        let place = Place::new(key.clone(), hash);
+        let spot = match self.free.pop() {
+            Some(spot) => {
+                self[spot] = place;
+                spot
+            }
+            None => self.push(place),
+        };
+        self[spot].same_hash = self.spots.insert(hash, spot);
         spot
     }
 
-    /// A spot with nothing in it.
-    fn room(&mut self) -> Spot {
-        if let Some(spot) = self.free.pop() {
-            return spot;
-        }
+    fn push(&mut self, place: Place) -> Spot {
         if self.blocks.last().is_none_or(|block| block.len() == BLOCK) {
             self.blocks.push(Vec::with_capacity(BLOCK));
         }
         let before = (self.blocks.len() - 1) * BLOCK;
         let last = self.blocks.last_mut().expect("one was pushed where there was none");
         let spot = before + last.len();
-        last.push(Place::new(Key::new(""), 0));
+        last.push(place);
         Spot(u32::try_from(spot).expect("memory does not hold so many places"))
     }
 

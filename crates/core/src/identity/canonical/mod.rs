@@ -4,15 +4,26 @@
 //! its bits, eight or sixteen of them, and bytes as `b` and their digits; so `1` and `1.0` differ, and every `NaN`
 //! is itself. A map key of any type is the text of its own canonical form.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::{self, Write as _};
 
 use serde::ser::{self, Serialize};
 
-/// The canonical form of a value; with `sort` off, maps keep the order in which they were given.
-pub(super) fn canonical<T: Serialize + ?Sized>(value: &T, sort: bool) -> Result<Vec<u8>, Error> {
-    let mut writer = Writer { out: String::new(), sort };
+use crate::scratch::push_number;
+
+/// Writes the canonical form of a value; with `sort` off, maps keep the order in which they were
+/// given.
+pub(super) fn canonical<T: Serialize + ?Sized>(
+    value: &T,
+    sort: bool,
+    out: &mut String,
+) -> Result<(), Error> {
+    let mut writer = Writer { out: std::mem::take(out), sort };
     value.serialize(&mut writer)?;
-    Ok(writer.out.into_bytes())
+    *out = writer.out;
+    Ok(())
 }
 
 #[derive(Debug)]
@@ -40,7 +51,11 @@ struct Writer {
 impl Writer {
     fn string(&mut self, text: &str) {
         self.out.push('"');
-        for c in text.chars() {
+        // What most texts begin with, and often all there is to them.
+        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+        let plain = text.bytes().take_while(is_plain).count();
+        self.out.push_str(&text[..plain]);
+        for c in text[plain..].chars() {
             match c {
                 '"' => self.out.push_str("\\\""),
                 '\\' => self.out.push_str("\\\\"),
@@ -55,10 +70,22 @@ impl Writer {
         write!(self.out, "{value}").expect("writing to a string does not fail");
     }
 
+    fn signed(&mut self, value: impl Into<i64>) {
+        let value = value.into();
+        if value < 0 {
+            self.out.push('-');
+        }
+        push_number(&mut self.out, value.unsigned_abs());
+    }
+
+    fn unsigned(&mut self, value: impl Into<u64>) {
+        push_number(&mut self.out, value.into());
+    }
+
     fn apart<T: Serialize + ?Sized>(&self, value: &T) -> Result<String, Error> {
-        let mut inner = Self { out: String::new(), sort: self.sort };
-        value.serialize(&mut inner)?;
-        Ok(inner.out)
+        let mut inner = String::new();
+        canonical(value, self.sort, &mut inner)?;
+        Ok(inner)
     }
 
     fn open_variant(&mut self, variant: &str) {
@@ -68,10 +95,10 @@ impl Writer {
     }
 }
 
-macro_rules! display {
-    ($($method:ident: $type:ty),*) => {$(
+macro_rules! write_by {
+    ($write:ident, $($method:ident: $type:ty),*) => {$(
         fn $method(self, value: $type) -> Result<(), Error> {
-            self.display(value);
+            self.$write(value);
             Ok(())
         }
     )*};
@@ -88,12 +115,12 @@ impl<'a> ser::Serializer for &'a mut Writer {
     type SerializeStruct = Map<'a>;
     type SerializeStructVariant = Map<'a>;
 
-    display!(
-        serialize_bool: bool,
-        serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
-        serialize_i128: i128,
-        serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64,
-        serialize_u128: u128
+    write_by!(display, serialize_bool: bool, serialize_i128: i128, serialize_u128: u128);
+    write_by!(
+        signed, serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64
+    );
+    write_by!(
+        unsigned, serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64
     );
 
     fn serialize_f32(self, value: f32) -> Result<(), Error> {
@@ -340,53 +367,3 @@ macro_rules! fields {
     )*};
 }
 fields!(SerializeStruct, SerializeStructVariant);
-
-#[cfg(test)]
-mod tests {
-    use std::collections::{BTreeMap, HashMap};
-
-    use serde::Serialize;
-
-    use super::canonical;
-
-    fn text<T: Serialize>(value: &T) -> String {
-        String::from_utf8(canonical(value, true).unwrap()).unwrap()
-    }
-
-    #[derive(Serialize)]
-    enum Shape {
-        Unit,
-        New(u8),
-        Tuple(u8, f64),
-        Struct { z: Option<u8>, a: &'static str },
-    }
-
-    #[test]
-    fn every_kind_of_value_has_one_spelling() {
-        assert_eq!(text(&Shape::Unit), r#""Unit""#);
-        assert_eq!(text(&Shape::New(1)), r#"{"New":1}"#);
-        assert_eq!(text(&Shape::Tuple(1, 1.0)), r#"{"Tuple":[1,f3ff0000000000000]}"#);
-        assert_eq!(
-            text(&Shape::Struct { z: None, a: "\"\n" }),
-            "{\"Struct\":{\"a\":\"\\\"\\u000a\",\"z\":null}}"
-        );
-    }
-
-    #[test]
-    fn map_order_does_not_matter_and_keys_may_be_of_any_type() {
-        let numbers: HashMap<u32, u32> = (0..100).map(|n| (n, n)).collect();
-        let sorted: BTreeMap<String, u32> =
-            numbers.iter().map(|(k, v)| (k.to_string(), *v)).collect();
-        let sorted: Vec<_> = sorted.iter().map(|(k, v)| format!("{k}:{v}")).collect();
-        assert_eq!(text(&numbers), format!("{{{}}}", sorted.join(",")));
-        let tuples: HashMap<(u8, u8), u8> = [((1, 2), 3)].into();
-        assert_eq!(text(&tuples), "{[1,2]:3}");
-    }
-
-    #[test]
-    fn nan_infinity_and_the_sign_of_zero_are_told_apart() {
-        let all = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0].map(|f| text(&f));
-        let distinct: std::collections::BTreeSet<_> = all.iter().collect();
-        assert_eq!(distinct.len(), all.len());
-    }
-}
