@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::broken::Rule;
 use crate::budget::Budget;
 use crate::context::RunContext;
+use crate::context::latch::is_over;
 use crate::error::AgentError;
 use crate::event::EventKind;
 use crate::identity::Key;
@@ -37,7 +38,7 @@ impl RunContext {
         F: FnOnce(I) -> Fut + Send,
         Fut: Future<Output = Result<O, AgentError>> + Send,
     {
-        let key = &self.path();
+        let key = self.node.path();
         self.check_not_nested(|| key.clone())?;
         self.check_open()?;
         if self.node.is_used() {
@@ -70,22 +71,22 @@ impl RunContext {
             Ok(output) => encode(key, &output),
             Err(error) => Err(error),
         };
-        self.check_unfenced()?;
-        let outcome = match &result {
-            Ok((payload, _)) => Outcome::Ok(payload.clone()),
-            Err(error) if self.is_receipt(error) => Outcome::Err(error.recorded()),
+        let (outcome, result) = match result {
+            Ok((payload, output)) => (Outcome::Ok(payload), Ok(output)),
+            Err(error) if self.is_receipt(&error) => (Outcome::Err(error.recorded()), Err(error)),
             Err(error) => {
+                self.check_unfenced()?;
                 if error.class().is_certain() {
                     let failed = Fact::Failed { error: error.recorded(), spent: Budget::ZERO };
                     let _ = self.record(key, failed)?.await;
                 }
-                return result.map(|(_, output)| output);
+                return Err(error);
             }
         };
-        let receipt = |spent| receipt(digest, outcome, spent);
-        let is_over = self.is_over(key);
-        let settled = run.record_at(visit.spot, key, |history| {
-            if is_over(history) {
+        let live = self.unfenced()?;
+        let receipt = move |spent| receipt(digest, outcome, spent);
+        let settled = run.record_at(visit.spot, key, move |history| {
+            if is_over(&live, key, history) {
                 return Err(None);
             }
             match history.settled_inside(visit.spot) {
@@ -97,13 +98,14 @@ impl RunContext {
             Ok(durable) => durable.await?,
             Err(None) => return Err(AgentError::Cancelled { key: key.clone() }),
             Err(Some(receipt)) => {
-                self.close_inside().await?;
+                // In a box, since few branches come by here, and all would be larger by it.
+                Box::pin(self.close_inside()).await?;
                 let used = run.history().used_inside(visit.spot);
                 self.record(key, receipt(used))?.await?;
             }
         }
         self.end_place();
-        result.map(|(_, output)| output)
+        result
     }
 
     /// A branch that has ended is all that there is in its context: its receipt has made the journal

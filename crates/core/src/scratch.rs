@@ -35,7 +35,7 @@ pub(crate) fn push_number(text: &mut String, mut number: u64) {
             break;
         }
     }
-    text.extend(digits[first..].iter().copied().map(char::from));
+    text.push_str(std::str::from_utf8(&digits[first..]).expect("digits are ASCII"));
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::RunContext;
@@ -6,6 +7,7 @@ use crate::broken::Rule;
 use crate::error::AgentError;
 use crate::identity::Key;
 use crate::journal::{Fact, History};
+use crate::scope::Live;
 
 impl RunContext {
     /// Whether something may be opened in this context at all.
@@ -16,14 +18,18 @@ impl RunContext {
 
     /// Whether anything of this context may still be written down.
     pub(crate) fn check_unfenced(&self) -> Result<(), AgentError> {
+        self.unfenced().map(drop)
+    }
+
+    /// The token of the scope around this context, where anything may still be written down. It is
+    /// not kept for long: the scope does not end meanwhile.
+    pub(crate) fn unfenced(&self) -> Result<Arc<Live>, AgentError> {
         let env = self.env();
         if let Some(stopped) = env.run.stopped() {
             return Err(AgentError::Journal { key: self.path(), source: stopped });
         }
-        if env.live.upgrade().is_none_or(|live| live.is_fenced()) {
-            return Err(AgentError::Cancelled { key: self.path() });
-        }
-        Ok(())
+        let live = env.live.upgrade().filter(|live| !live.is_fenced());
+        live.ok_or_else(|| AgentError::Cancelled { key: self.path() })
     }
 
     /// Accepts a fact of this context at once; the future waits until it is durable.
@@ -35,19 +41,13 @@ impl RunContext {
         key: &Key,
         fact: Fact,
     ) -> Result<impl Future<Output = Result<(), AgentError>> + Send + use<'a>, AgentError> {
-        let (is_over, place) = (self.is_over(key), key.clone());
+        let (live, place) = (self.env().live.upgrade(), key.clone());
         self.env().run.record_where(key, move |history| {
-            if is_over(history) { Err(AgentError::Cancelled { key: place }) } else { Ok(fact) }
+            if live.is_some_and(|live| is_over(&live, &place, history)) {
+                return Err(AgentError::Cancelled { key: place });
+            }
+            Ok(fact)
         })
-    }
-
-    /// What tells, under the lock of the history, whether nothing more is written to this key.
-    pub(crate) fn is_over(&self, key: &Key) -> impl FnOnce(&History) -> bool + Send + use<> {
-        let (live, key) = (self.env().live.upgrade(), key.clone());
-        move |history| {
-            live.is_some_and(|live| live.is_orphaned())
-                && (history.has_ended(&key) || history.is_inside_ended(&key))
-        }
     }
 
     /// Whether something new may begin here. A step asks it before its effect, and a replay does not;
@@ -99,4 +99,9 @@ impl RunContext {
         }
         result
     }
+}
+
+/// Whether nothing more is written to this key by what `live` is the scope of.
+pub(crate) fn is_over(live: &Live, key: &Key, history: &History) -> bool {
+    live.is_orphaned() && (history.has_ended(key) || history.is_inside_ended(key))
 }

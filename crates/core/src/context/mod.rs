@@ -3,7 +3,7 @@
 mod control;
 mod derive;
 pub(crate) mod env;
-mod latch;
+pub(crate) mod latch;
 pub(crate) mod node;
 
 use std::fmt;

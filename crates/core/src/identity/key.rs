@@ -52,12 +52,18 @@ impl Key {
 
     /// Whether this is the key of a signal.
     pub(crate) fn is_signal(&self) -> bool {
-        self.0.rfind(Self::INSIDE).is_some_and(|at| self.0[at..].starts_with(Sigil::Signal.char()))
+        self.last_part().is_some_and(|at| self.0[at..].starts_with(Sigil::Signal.char()))
     }
 
     /// The key that this one stands directly inside of; `None` for the root.
     pub(crate) fn parent(&self) -> Option<&str> {
-        self.0.rfind(Self::INSIDE).map(|at| &self.0[..at])
+        self.last_part().map(|at| &self.0[..at])
+    }
+
+    /// Where the last part begins. It is looked for byte by byte: every record's key comes by here,
+    /// and all that can begin a part is ASCII.
+    fn last_part(&self) -> Option<usize> {
+        self.0.bytes().rposition(|byte| Self::INSIDE.contains(&char::from(byte)))
     }
 
     /// Whether `self` stands inside `outer`: a step of it, or anything in a child of it.
