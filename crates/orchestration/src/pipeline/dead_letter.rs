@@ -75,13 +75,13 @@ impl<I: Send + 'static> Letters<I> {
         self.base.child_at(item)
     }
 
-    /// Whether an item that failed so is a dead letter: not where it waits, or was stopped.
-    pub(super) fn takes(error: &AgentError, cx: &RunContext) -> bool {
-        let stands = matches!(
-            error.class(),
-            Class::Suspended | Class::Parked | Class::Diverged | Class::Cancelled
-        );
-        !stands && cx.check().is_ok()
+    /// The error, where an item that failed so is a dead letter: not where it waits. One that was
+    /// stopped has not failed, whatever it says.
+    pub(super) fn take(error: AgentError, cx: &RunContext) -> Result<AgentError, AgentError> {
+        match error.class() {
+            Class::Suspended | Class::Parked | Class::Diverged | Class::Cancelled => Err(error),
+            _ => cx.check().map(|()| error),
+        }
     }
 
     /// Why the item was given up, if it was, in this process or an earlier one.
@@ -104,8 +104,7 @@ impl<I: Send + 'static> Letters<I> {
         let delivered = cx.invoke(|cx| async move { deliver(agent, letter, &cx).await }).await;
         match delivered {
             Ok(()) => Ok(ItemEnd::Dead(error)),
-            Err(failure) if Self::takes(&failure, at) => Ok(ItemEnd::Undelivered(failure)),
-            Err(stands) => Err(stands),
+            Err(failure) => Self::take(failure, at).map(ItemEnd::Undelivered),
         }
     }
 }

@@ -29,13 +29,12 @@ impl<S: Stages> Line<S> {
             Some(error) => Err(AgentError::Recorded(error)),
             None => self.pass(&begun, item).await,
         };
-        match passed {
-            Err(error) if Letters::<S::Input>::takes(&error, &begun.cx) => {
-                let letter = DeadLetter { index: begun.index, input, error: error.recorded() };
-                letters.hand_over(letter, &place).await.map(Passed::without_output)
-            }
-            passed => passed,
-        }
+        let error = match passed {
+            Err(error) => Letters::<S::Input>::take(error, &begun.cx)?,
+            passed => return passed,
+        };
+        let letter = DeadLetter { index: begun.index, input, error: error.recorded() };
+        letters.hand_over(letter, &place).await.map(Passed::without_output)
     }
 
     async fn pass(

@@ -7,7 +7,7 @@ use maniple_orchestration::{Partial, PatternReport};
 use tokio::runtime::{Builder, Handle};
 
 /// Longer than anything that a test waits for, in simulated time.
-const HOUR: Duration = Duration::from_secs(3600);
+pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 
 /// A run in simulated time, with everything that is alive in it counted.
 pub(crate) struct Lab {

@@ -1,8 +1,10 @@
 //! A run that is opened again on its whole journal answers the same, whatever was tolerated.
 
+use std::time::{Duration, SystemTime};
+
 use futures::stream;
 use maniple_core::{AgentError, Class, agent_fn};
-use maniple_orchestration::{Inputs, MapReduce, Partial, Pipeline, Reported};
+use maniple_orchestration::{DeadLetter, Inputs, MapReduce, Partial, Pipeline, Reported};
 use proptest::prelude::*;
 
 use crate::item::*;
@@ -125,4 +127,41 @@ fn again(
             Ok(item)
         }
     })
+}
+
+/// Whether an item has failed that was stopped is seen when it is tried again.
+#[test]
+fn an_item_that_was_stopped_is_handed_over_later_or_not_at_all() {
+    for undelivered in [false, true] {
+        let run = |deadline: Option<u64>| {
+            async move |lab: &Lab| {
+                let gauge = lab.gauge.clone();
+                let letters = agent_fn("letters", move |_: DeadLetter<Item>, _cx| {
+                    let alive = gauge.enter();
+                    async move {
+                        let _alive = alive;
+                        tokio::time::sleep(Duration::from_millis(10)).await;
+                        if undelivered && deadline.is_some() {
+                            return Err(AgentError::transient("nobody there"));
+                        }
+                        Ok(())
+                    }
+                });
+                let bad = Item { number: 1, millis: 10, end: End::FailsForNow };
+                let flow = Pipeline::new("flow", worker(&Gauge::default())).durable().flow();
+                // One that fails when it was asked to stop, or whose letter does.
+                let after = deadline.map_or(HOUR, Duration::from_millis);
+                let cx = lab.cx().with_wall_deadline(SystemTime::now() + after);
+                let reported = flow.dead_letter(letters).run_reported(vec![bad], &cx).await;
+                check_report(&reported.report);
+                (reported.result, lab.gauge.ever(), lab.journal.clone())
+            }
+        };
+        let at = if undelivered { 15 } else { 5 };
+        let (stopped, _, journal) = simulate(run(Some(at)));
+        assert_eq!(stopped.unwrap_err().class(), Class::DeadlineExceeded);
+        let (resumed, delivered, _) = simulate_on(journal, run(None));
+        assert_eq!(resumed.unwrap().failed.len(), 1);
+        assert_eq!(delivered, 1);
+    }
 }
