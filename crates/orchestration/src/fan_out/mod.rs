@@ -59,6 +59,8 @@ pub(crate) struct FanOut<'a, I> {
     pub(crate) limit: usize,
     pub(crate) grace: Duration,
     pub(crate) tolerance: Tolerance,
+    /// Whether each child is a durable branch. If not, a branch at its place is the host's own.
+    pub(crate) recorded: bool,
 }
 
 impl<I: Send + 'static> FanOut<'_, I> {
@@ -77,7 +79,7 @@ impl<I: Send + 'static> FanOut<'_, I> {
         W: Fn(Begun, I) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = Result<O, AgentError>> + Send + 'static,
     {
-        let Self { cx, inputs, naming, limit, grace, tolerance } = self;
+        let Self { cx, inputs, naming, limit, grace, tolerance, recorded } = self;
         let total = inputs.total();
         let settled = match tolerance {
             Tolerance::FailFast => None,
@@ -86,9 +88,8 @@ impl<I: Send + 'static> FanOut<'_, I> {
         let is_replay = settled.is_some();
         let mut tally = Tally::new(tolerance, total, waits(cx), settled.as_ref());
         // A failure that the journal knows decides, whatever else might now succeed.
-        if tolerance == Tolerance::FailFast
-            && let Some(failure) = cx.first_failed_child()
-        {
+        let by_journal = recorded && tolerance == Tolerance::FailFast;
+        if by_journal && let Some(failure) = cx.first_failed_child() {
             tally.end_with(failure);
         }
         let mut spawning = match total {
@@ -169,7 +170,7 @@ impl<I: Send + 'static> FanOut<'_, I> {
             cx.settle(&record).await?;
         }
         if let Err(failure) = concluded {
-            return Err(settle_failure(failure, tolerance, cx).await?);
+            return Err(settle_failure(failure, by_journal, cx).await?);
         }
         let left_out = tally.left_out();
         if !left_out.is_complete() {
@@ -184,17 +185,15 @@ impl<I: Send + 'static> FanOut<'_, I> {
 /// by them again.
 async fn settle_failure(
     failure: AgentError,
-    tolerance: Tolerance,
+    by_journal: bool,
     cx: &RunContext,
 ) -> Result<AgentError, AgentError> {
     if matches!(failure.class(), Class::Parked | Class::Diverged) {
         return Ok(failure);
     }
     // Of several failures the one that was journaled first decides.
-    let failure = match tolerance {
-        Tolerance::FailFast => cx.first_failed_child().unwrap_or(failure),
-        _ => failure,
-    };
+    let first = if by_journal { cx.first_failed_child() } else { None };
+    let failure = first.unwrap_or(failure);
     if failure.class() == Class::Permanent {
         cx.close_children().await?;
     }

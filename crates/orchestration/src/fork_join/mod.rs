@@ -160,6 +160,7 @@ impl<B: Branches, P: Policy> ForkJoin<B, P> {
             limit: self.concurrency.map_or(count, NonZeroUsize::get),
             grace: self.grace,
             tolerance: self.tolerance,
+            recorded: self.recorded,
         };
         let (branches, run) = (self.branches.clone(), self.run);
         let work = move |begun: Begun, (index, input)| {

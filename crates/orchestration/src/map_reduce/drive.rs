@@ -59,6 +59,7 @@ where
             limit: self.concurrency.unwrap_or_else(cores).get(),
             grace: self.grace,
             tolerance: self.tolerance,
+            recorded: self.recording == Recording::Branches,
         };
         let (agent, call) = (self.agent.clone(), self.call);
         let work = move |begun: Begun, input| {

@@ -254,6 +254,7 @@ impl<S: Stages, P: Policy> Flow<S, P> {
             limit,
             grace: self.grace,
             tolerance: self.tolerance,
+            recorded: self.recorded,
         };
         let mut sink = Outputs::new(in_order, tell);
         let make = |children: &Children| {

@@ -1,6 +1,6 @@
 //! The failure policies that look at every input.
 
-use maniple_core::{AgentError, Class, Fact, MemoryJournal, Outcome, RecordedError};
+use maniple_core::{AgentError, Class, Fact, MemoryJournal, Outcome, RecordedError, agent_fn};
 use maniple_orchestration::{MapReduce, PatternError};
 use proptest::prelude::*;
 
@@ -140,4 +140,22 @@ fn two_inputs_of_one_key_are_an_error() {
         let partial = reported.result.unwrap();
         assert_eq!((partial.ok, partial.failed[0].0), (vec![1, 2], 2), "only the second is bad");
     });
+}
+
+/// A branch that a host has opened at the place of a child is a matter of that child alone.
+#[test]
+fn a_failed_branch_that_a_child_lives_with_decides_nothing() {
+    let run = async |lab: &Lab| {
+        let agent = agent_fn("agent", |n: u32, cx| async move {
+            let odd = |n: u32| async move {
+                if n % 2 == 1 { Ok(n) } else { Err(AgentError::permanent("even")) }
+            };
+            Ok(cx.branch(n, odd).await.unwrap_or(0))
+        });
+        let map = MapReduce::collect("map", agent);
+        (map.run_reported(vec![1, 2, 3], &lab.cx()).await.result, lab.journal.clone())
+    };
+    let (live, journal) = simulate(run);
+    let (resumed, _) = simulate_on(journal, run);
+    assert_eq!((live.unwrap(), resumed.unwrap()), (vec![1, 0, 3], vec![1, 0, 3]));
 }
