@@ -156,12 +156,21 @@ impl<I: Send + 'static, O> Queue<I, O> {
         (inputs.next, inputs.exhausted)
     }
 
-    /// The inputs whose workers could not be ended.
+    /// The inputs whose workers could not be ended, or have ended only after they were given up.
     pub(super) fn left_behind(&self) -> Vec<(usize, Child)> {
-        let at = lock(&self.at);
-        let indices = at.iter().filter_map(|at| at.load(Ordering::Acquire).checked_sub(1));
-        let inputs = lock(&self.inputs);
-        indices.map(|index| (index, inputs.child(index))).collect()
+        let mut left: Vec<(usize, Child)> = {
+            let at = lock(&self.at);
+            let indices = at.iter().filter_map(|at| at.load(Ordering::Acquire).checked_sub(1));
+            let inputs = lock(&self.inputs);
+            indices.map(|index| (index, inputs.child(index))).collect()
+        };
+        // Whoever ends meanwhile may be in both, and is in one of them.
+        for Ended { index, child, .. } in self.take() {
+            if left.iter().all(|(behind, _)| *behind != index) {
+                left.push((index, child));
+            }
+        }
+        left
     }
 
     /// What was measured of an input that is taken in now.
