@@ -35,15 +35,19 @@ impl RunContext {
     /// Accepts a fact of this context at once; the future waits until it is durable.
     ///
     /// What a dropped scope has left is not waited for by the branch around it. Where that, or the step
-    /// itself, has ended for good meanwhile, nothing more is written into it.
+    /// itself, has ended for good meanwhile, nothing more is written into it. Nor is a failure of
+    /// what has outlived its branch otherwise: of what has failed there, nothing is known any more.
     pub(crate) fn record<'a>(
         &'a self,
         key: &Key,
         fact: Fact,
     ) -> Result<impl Future<Output = Result<(), AgentError>> + Send + use<'a>, AgentError> {
         let (live, place) = (self.env().live.upgrade(), key.clone());
+        let has_failed = matches!(fact, Fact::Failed { .. });
         self.env().run.record_where(key, move |history| {
-            if live.is_some_and(|live| is_over(&live, &place, history)) {
+            if live.is_some_and(|live| is_over(&live, &place, history))
+                || (has_failed && history.is_inside_ended(&place))
+            {
                 return Err(AgentError::Cancelled { key: place });
             }
             Ok(fact)

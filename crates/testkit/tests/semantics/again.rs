@@ -222,6 +222,32 @@ pub(crate) async fn who_has_ended_is_no_zombie_however_late_it_is_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
+pub(crate) async fn a_branch_that_outlives_the_one_around_it_stops_nothing_when_it_fails() {
+    let leaking = agent_fn("a", |(): (), cx| async move {
+        let b = cx.child("b");
+        let inner = b.clone();
+        let leaked = async move {
+            let late = |()| async move {
+                tokio::time::sleep(SECOND).await;
+                Err::<(), _>(AgentError::transient("late"))
+            };
+            inner.child("inner").branch((), late).await
+        };
+        let work = |()| async move {
+            drop(tokio::spawn(leaked));
+            tokio::task::yield_now().await;
+            Ok(())
+        };
+        b.branch((), work).await?;
+        tokio::time::sleep(2 * SECOND).await;
+        cx.step("next", Effect::Idempotent, (), |(), _| async move { Ok(()) }).await
+    });
+    let machine = new_machine(1);
+    boot(&machine, |_| leaking, ()).await.expect("a leak of one branch stops nothing else");
+    check(&machine);
+}
+
+#[tokio::test(start_paused = true)]
 pub(crate) async fn what_outlives_its_branch_is_not_written_into_it() {
     let leaking = agent_fn("a", |(): (), cx| async move {
         let b = cx.child("b");
