@@ -86,7 +86,7 @@ impl<I: Send + 'static> Letters<I> {
 
     /// Why the item was given up, if it was, in this process or an earlier one.
     pub(super) fn given_up(at: &RunContext) -> Result<Option<RecordedError>, AgentError> {
-        at.settlement()
+        at.settlement_for_good()
     }
 
     /// Gives an item up for good, and hands it over. Done again, it is handed over once.
@@ -97,7 +97,7 @@ impl<I: Send + 'static> Letters<I> {
     ) -> Result<ItemEnd<O>, AgentError> {
         let error = letter.error.clone();
         if keeps(at, Rule::DeadLettersAreJournaled) && Self::given_up(at)?.is_none() {
-            at.settle(&error).await?;
+            at.settle_for_good(&error).await?;
         }
         let DeadLetters { agent, deliver, .. } = &self.to;
         let cx = at.child(agent.name());

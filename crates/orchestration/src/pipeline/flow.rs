@@ -107,7 +107,9 @@ impl<S: Stages> Flow<S> {
     /// listed as failed, only when that agent has succeeded; if it does not, the flow fails with its
     /// error when the other items have ended.
     ///
-    /// That an item was given up is journaled, and so is its delivery.
+    /// That an item was given up is journaled, and so is its delivery: no later
+    /// [attempt](maniple_core::RunContext::attempts) around the flow tries it again. Of two items with
+    /// one [key](Self::key_by) the second is listed as failed and not handed over.
     pub fn dead_letter<D>(self, agent: D) -> Flow<S, Tolerant>
     where
         D: BaseAgent<Input = DeadLetter<S::Input>, Output = ()>,

@@ -165,3 +165,33 @@ fn an_item_that_was_stopped_is_handed_over_later_or_not_at_all() {
         assert_eq!(delivered, 1);
     }
 }
+
+#[test]
+fn an_item_that_was_handed_over_is_not_tried_in_a_later_attempt() {
+    simulate(async |lab| {
+        let (tried, attempts) = (Gauge::default(), Gauge::default());
+        let twice = std::num::NonZeroU32::new(2).unwrap();
+        let cx = lab.cx();
+        let partial = cx.attempts("tries", twice, |cx| {
+            let (tried, attempts) = (tried.clone(), attempts.clone());
+            async move {
+                let stage = agent_fn("stage", move |n: u32, _cx| {
+                    drop(tried.enter());
+                    let times = tried.ever();
+                    async move { Err::<u32, _>(AgentError::transient(format!("{n}: {times}"))) }
+                });
+                let letters = agent_fn("letters", |_: DeadLetter<u32>, _cx| async { Ok(()) });
+                let flow = Pipeline::new("flow", stage).flow().dead_letter(letters);
+                let partial = flow.run_reported(vec![7], &cx.child("flow")).await.result?;
+                drop(attempts.enter());
+                if attempts.ever() == 1 {
+                    return Err(AgentError::transient("once more"));
+                }
+                Ok(partial)
+            }
+        });
+        let partial = partial.await.unwrap();
+        assert_eq!((tried.ever(), attempts.ever()), (1, 2));
+        assert_eq!(partial.failed[0].1.to_string(), "7: 1");
+    });
+}
