@@ -86,7 +86,8 @@ impl RunContext {
         let live = self.unfenced()?;
         let receipt = move |spent| receipt(digest, outcome, spent);
         let settled = run.record_at(visit.spot, key, move |history| {
-            if is_over(&live, key, history) {
+            // One that has outlived the branch around it has been forgotten with all that is in there.
+            if is_over(&live, key, history) || !history.is_recorded(visit.spot) {
                 return Err(None);
             }
             match history.settled_inside(visit.spot) {

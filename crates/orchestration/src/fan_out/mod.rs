@@ -157,6 +157,7 @@ impl<I: Send + 'static> FanOut<'_, I> {
             Ok(()) => Some(AgentError::Cancelled { key: cx.path() }),
         };
         let concluded = tally.conclude(Drained { pulled, all, stopped });
+        report.skipped = tally.skipped();
         let is_final = match &concluded {
             Ok(()) => true,
             // Which failures were seen until there were too many is a matter of arrival, too.
@@ -176,7 +177,6 @@ impl<I: Send + 'static> FanOut<'_, I> {
         if !left_out.is_complete() {
             cx.close_children().await?;
         }
-        report.skipped = left_out.skipped.len();
         Ok(left_out)
     }
 }

@@ -154,6 +154,11 @@ impl Tally {
         }
     }
 
+    /// How many children were never begun, once it has ended.
+    pub(super) fn skipped(&self) -> usize {
+        self.skipped.len()
+    }
+
     /// How the pattern has ended; what is left out is in the order of the inputs.
     pub(super) fn conclude(&mut self, drained: Drained) -> Result<(), AgentError> {
         self.failed.sort_by_key(|(index, ..)| *index);
@@ -199,10 +204,9 @@ impl Tally {
 
     /// Whether some child may have ended only because it was stopped.
     fn was_interrupted(&self) -> bool {
-        let late = |error: &AgentError| {
-            matches!(error.class(), Class::DeadlineExceeded | Class::Cancelled)
-        };
-        !self.cancelled.is_empty() || self.failed.iter().any(|(_, _, error)| late(error))
+        // A failure that is not final may be one that being stopped has brought about.
+        let may_be = |error: &AgentError| error.class() != Class::Permanent;
+        !self.cancelled.is_empty() || self.failed.iter().any(|(_, _, error)| may_be(error))
     }
 
     /// Only failures that are final make the lack of successes final, and only those that may be tried

@@ -85,6 +85,11 @@ impl<A: BaseAgent, C: Combiner<Item = A::Output>> MapReduce<A, C> {
     }
 
     /// Goes on past failures: every input is tried, and those that failed are listed.
+    ///
+    /// How it ended is journaled, if some failed: executed again it ends the same way. In a later one of
+    /// [attempts](maniple_core::RunContext::attempts) around it, children that failed for now are tried
+    /// again; those that had left something open, such as a step in doubt, have been closed and are
+    /// cancelled.
     pub fn collect_all(self) -> MapReduce<A, C, Tolerant> {
         self.tolerate(Tolerance::CollectAll)
     }

@@ -199,6 +199,21 @@ pub(super) struct Tickets<I> {
     next: usize,
     /// The last item of each key that was seen lately.
     last: HashMap<u64, watch::Receiver<Progress>>,
+    /// How many of them there may be before those that are done are forgotten.
+    most: usize,
+}
+
+/// How many keys are remembered in any case.
+const FEW: usize = 64;
+
+/// Whether an item, or one before it of its key, is still on its way.
+fn is_under_way(last: &watch::Receiver<Progress>) -> bool {
+    let mut here = last.clone();
+    while here.has_changed().is_err() {
+        let Some(before) = here.borrow().before.clone() else { return false };
+        here = before;
+    }
+    true
 }
 
 /// The hash of an item's key. Two keys of one hash only wait for each other.
@@ -206,7 +221,7 @@ pub(super) type KeyOf<I> = Arc<dyn Fn(&I) -> u64 + Send + Sync>;
 
 impl<I> Tickets<I> {
     pub(super) fn new(gates: Arc<Gates>, key: Option<KeyOf<I>>) -> Self {
-        Self { gates, key, next: 0, last: HashMap::new() }
+        Self { gates, key, next: 0, last: HashMap::new(), most: FEW }
     }
 
     /// The next ticket; none, where a single stage has as much room as there are workers, and outputs
@@ -223,10 +238,9 @@ impl<I> Tickets<I> {
             self.last.insert(key, turn.own.subscribe());
             Box::new(turn)
         });
-        if self.last.len() > self.gates.room().saturating_mul(2).max(64) {
-            // Who is done may have somebody before it who is not.
-            self.last
-                .retain(|_, last| last.has_changed().is_ok() || last.borrow().before.is_some());
+        if self.last.len() > self.most {
+            self.last.retain(|_, last| is_under_way(last));
+            self.most = (2 * self.last.len()).max(FEW);
         }
         Some(Ticket { gates: self.gates.clone(), index, passed: 0, turn })
     }

@@ -188,6 +188,11 @@ impl History {
         false
     }
 
+    /// Whether any record is about this spot itself.
+    pub(crate) fn is_recorded(&self, spot: Spot) -> bool {
+        self.places[spot].entry.is_some()
+    }
+
     /// Whether the step or branch of this key has ended for good.
     pub(crate) fn has_ended(&self, key: &Key) -> bool {
         self.ended(key.as_str())
