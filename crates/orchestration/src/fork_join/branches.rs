@@ -1,5 +1,9 @@
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
 use maniple_core::{AgentError, RunContext};
+
+use crate::error::PatternError;
 
 /// The branches of a [`ForkJoin`](super::ForkJoin): a tuple of agents, or a [`Named`](super::Named)
 /// set.
@@ -18,9 +22,12 @@ pub trait Branches: sealed::Sealed + Send + Sync + 'static {
     #[doc(hidden)]
     fn names(&self) -> Vec<String>;
 
-    /// What its context is named by; by the index, where there is nothing else.
     #[doc(hidden)]
-    fn child(&self, index: usize) -> Option<String>;
+    fn count(&self) -> usize;
+
+    /// What the contexts are named by; by the index, where there is nothing else.
+    #[doc(hidden)]
+    fn children(&self) -> Result<Option<Names>, PatternError>;
 
     #[doc(hidden)]
     fn key(&self, index: usize) -> Self::Key;
@@ -65,6 +72,9 @@ pub(super) type RunBranch<B> =
         <B as Branches>::Input,
         &'a RunContext,
     ) -> BoxFuture<'a, Result<<B as Branches>::Each, AgentError>>;
+
+/// The name of each branch, by its place.
+pub(super) type Names = Arc<[Arc<str>]>;
 
 pub(super) mod sealed {
     pub trait Sealed {}

@@ -4,7 +4,6 @@ mod branches;
 mod named;
 mod tuple;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
@@ -18,7 +17,6 @@ use tokio::time::Instant;
 pub use branches::{Branches, DurableBranches};
 pub use named::Named;
 
-use crate::error::PatternError;
 use crate::fan_out::{Begun, FanOut, Naming, Sink};
 use crate::policy::{FailFast, Policy, Tolerance, Tolerant};
 use crate::report::{PatternReport, Reported};
@@ -145,18 +143,18 @@ impl<B: Branches, P: Policy> ForkJoin<B, P> {
         cx: &RunContext,
         report: &mut PatternReport,
     ) -> Result<Joined<B, P>, AgentError> {
-        let names = self.branches.names();
         if self.recorded {
-            cx.check_shape(&("fork-join", &names, format!("{:?}", self.tolerance)))?;
+            let names = self.branches.names();
+            cx.check_shape(&("fork-join", names, format!("{:?}", self.tolerance)))?;
         }
-        let count = names.len();
+        let count = self.branches.count();
         // Of each branch its own copy, made where it is started and not at the same time as others.
         let inputs: Vec<(usize, B::Input)> =
             (0..count).map(|index| (index, input.clone())).collect();
         let fan_out = FanOut {
             cx,
             inputs: inputs.into(),
-            naming: self.naming(count)?,
+            naming: self.branches.children()?.map_or(Naming::Index, Naming::Names),
             limit: self.concurrency.map_or(count, NonZeroUsize::get),
             grace: self.grace,
             tolerance: self.tolerance,
@@ -172,23 +170,6 @@ impl<B: Branches, P: Policy> ForkJoin<B, P> {
         let branches = &self.branches;
         let rest = rest.rename(|index| branches.key(index));
         Ok(P::output(rest.map(|()| branches.join(outputs.0)), B::all, |some| some))
-    }
-
-    fn naming(&self, count: usize) -> Result<Naming<(usize, B::Input)>, PatternError> {
-        let names: Option<Arc<[Arc<str>]>> =
-            (0..count).map(|at| self.branches.child(at).map(Arc::from)).collect();
-        let Some(names) = names else { return Ok(Naming::Index) };
-        let mut seen = HashMap::with_capacity(count);
-        for (second, name) in names.iter().enumerate() {
-            if let Some(first) = seen.insert(&**name, second) {
-                return Err(PatternError::DuplicateKey {
-                    key: String::from(&**name),
-                    first,
-                    second,
-                });
-            }
-        }
-        Ok(Naming::Names(names))
     }
 }
 

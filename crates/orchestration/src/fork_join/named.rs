@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use futures::future::BoxFuture;
@@ -7,18 +7,42 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::ForkJoin;
-use super::branches::{Branches, DurableBranches, sealed};
+use super::branches::{Branches, DurableBranches, Names, sealed};
 use crate::call::{durable, plain};
+use crate::error::PatternError;
 
 /// Agents of one type, each with a name; see [`ForkJoin::named`].
-pub struct Named<N, A>(Vec<(N, A)>);
+pub struct Named<N, A> {
+    agents: Vec<(N, A)>,
+    /// As the journal knows them, made once and not for each run.
+    children: Result<Names, PatternError>,
+}
+
+impl<N: fmt::Display, A> Named<N, A> {
+    fn new(agents: Vec<(N, A)>) -> Self {
+        let names: Names = agents.iter().map(|(name, _)| name.to_string().into()).collect();
+        let mut seen = HashMap::with_capacity(names.len());
+        for (second, name) in names.iter().enumerate() {
+            if let Some(first) = seen.insert(&**name, second) {
+                let key = String::from(&**name);
+                return Self {
+                    agents,
+                    children: Err(PatternError::DuplicateKey { key, first, second }),
+                };
+            }
+        }
+        drop(seen);
+        Self { agents, children: Ok(names) }
+    }
+}
 
 impl<N, A> ForkJoin<Named<N, A>>
 where
     N: Ord + Clone + fmt::Display + Send + Sync + 'static,
     A: BaseAgent<Input: Clone>,
 {
-    /// Joins the outputs of agents of one type by their names. Different agents become one type as
+    /// Joins the outputs of agents of one type by their names; two that are written alike are
+    /// [`DuplicateKey`](PatternError::DuplicateKey) when it runs. Different agents become one type as
     /// [boxes](maniple_core::AgentExt::boxed).
     ///
     /// ```
@@ -40,7 +64,7 @@ where
     /// # }
     /// ```
     pub fn named(name: impl Into<String>, agents: BTreeMap<N, A>) -> Self {
-        Self::new(name, Named(agents.into_iter().collect()))
+        Self::new(name, Named::new(agents.into_iter().collect()))
     }
 }
 
@@ -56,15 +80,19 @@ where
     type Each = A::Output;
 
     fn names(&self) -> Vec<String> {
-        self.0.iter().map(|(name, agent)| format!("{name}: {}", agent.name())).collect()
+        self.agents.iter().map(|(name, agent)| format!("{name}: {}", agent.name())).collect()
     }
 
-    fn child(&self, index: usize) -> Option<String> {
-        Some(self.0[index].0.to_string())
+    fn count(&self) -> usize {
+        self.agents.len()
+    }
+
+    fn children(&self) -> Result<Option<Names>, PatternError> {
+        self.children.clone().map(Some)
     }
 
     fn key(&self, index: usize) -> N {
-        self.0[index].0.clone()
+        self.agents[index].0.clone()
     }
 
     fn run<'a>(
@@ -73,11 +101,11 @@ where
         input: A::Input,
         cx: &'a RunContext,
     ) -> BoxFuture<'a, Result<A::Output, AgentError>> {
-        plain(&self.0[index].1, input, cx)
+        plain(&self.agents[index].1, input, cx)
     }
 
     fn join(&self, outputs: Vec<Option<A::Output>>) -> Self::Some {
-        let named = self.0.iter().zip(outputs);
+        let named = self.agents.iter().zip(outputs);
         named.filter_map(|((name, _), output)| Some((name.clone(), output?))).collect()
     }
 
@@ -97,7 +125,7 @@ where
         input: A::Input,
         cx: &'a RunContext,
     ) -> BoxFuture<'a, Result<A::Output, AgentError>> {
-        durable(&self.0[index].1, input, cx)
+        durable(&self.agents[index].1, input, cx)
     }
 }
 
@@ -105,6 +133,6 @@ impl<N, A> sealed::Sealed for Named<N, A> {}
 
 impl<N: fmt::Debug, A: BaseAgent> fmt::Debug for Named<N, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.0.iter().map(|(name, agent)| (name, agent.name()))).finish()
+        f.debug_map().entries(self.agents.iter().map(|(name, agent)| (name, agent.name()))).finish()
     }
 }

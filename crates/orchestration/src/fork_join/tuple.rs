@@ -5,8 +5,9 @@ use maniple_core::{AgentError, BaseAgent, RunContext};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::branches::{Branches, DurableBranches, sealed};
+use super::branches::{Branches, DurableBranches, Names, sealed};
 use crate::call::{durable, plain};
+use crate::error::PatternError;
 
 /// The output of one branch, whatever its type.
 type Each = Box<dyn Any + Send>;
@@ -40,8 +41,12 @@ macro_rules! tuples {
                 vec![$(self.$index.name().to_owned()),+]
             }
 
-            fn child(&self, _: usize) -> Option<String> {
-                None
+            fn count(&self) -> usize {
+                [$($index),+].len()
+            }
+
+            fn children(&self) -> Result<Option<Names>, PatternError> {
+                Ok(None)
             }
 
             fn key(&self, index: usize) -> usize {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use maniple_core::{AgentExt, BaseAgent, Class, agent_fn};
-use maniple_orchestration::ForkJoin;
+use maniple_orchestration::{ForkJoin, PatternError};
 use proptest::prelude::*;
 
 use crate::item::*;
@@ -114,4 +114,24 @@ fn a_set_of_none_joins_to_nothing() {
         assert_eq!(reported.result.unwrap(), BTreeMap::new());
         check_report(&reported.report);
     });
+}
+
+#[test]
+fn two_names_that_are_written_alike_are_an_error() {
+    simulate(async |lab| {
+        let agent = || agent_fn("same", |n: u64, _cx| async move { Ok(n) }).boxed();
+        let agents = BTreeMap::from([(Alike(1), agent()), (Alike(2), agent())]);
+        let error = lab.run.execute(ForkJoin::named("fork", agents), 1).await.unwrap_err();
+        let expected = PatternError::DuplicateKey { key: "alike".into(), first: 0, second: 1 };
+        assert_eq!((error.class(), error.to_string()), (Class::Permanent, expected.to_string()));
+    });
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Alike(u8);
+
+impl std::fmt::Display for Alike {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("alike")
+    }
 }
