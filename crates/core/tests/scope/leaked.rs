@@ -1,7 +1,11 @@
 //! A context that outlives its scope opens nothing any more.
 
+use std::time::Duration;
+
 use common::{open, settle};
-use maniple_core::{AgentError, Class, Effect, MemoryJournal, Run, RunContext, Scope, agent_fn};
+use maniple_core::{
+    AgentError, Class, Effect, Fact, MemoryJournal, Run, RunContext, Scope, agent_fn,
+};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -82,4 +86,39 @@ async fn a_scope_in_the_body_of_a_step_is_refused() {
     let error = cx.step("step", Effect::Pure, (), body).await.unwrap_err();
     assert!(matches!(error, AgentError::NestedStep { .. }));
     settle().await;
+}
+
+/// A branch in a task that no scope owns, which ends after the branch around it has.
+#[tokio::test(start_paused = true)]
+async fn a_branch_that_outlives_the_one_around_it_leaves_no_receipt_in_it() {
+    let leaking = agent_fn("a", |(): (), cx: RunContext| async move {
+        let outer = cx.child("outer");
+        let place = outer.clone();
+        let leaked = async move {
+            let late = |()| async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                Ok(())
+            };
+            place.child("inner").branch((), late).await
+        };
+        let work = |()| async move {
+            let leaked = tokio::spawn(leaked);
+            tokio::task::yield_now().await;
+            drop(leaked);
+            Ok(())
+        };
+        outer.branch((), work).await?;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        Ok(())
+    });
+    let journal = MemoryJournal::new();
+    let run = Run::builder("leaked").with_journal(journal.clone()).open().await.unwrap();
+    run.execute(leaking, ()).await.unwrap();
+    let receipts: Vec<String> = journal
+        .records()
+        .into_iter()
+        .filter(|record| matches!(record.fact, Fact::Receipt { .. }))
+        .map(|record| record.key.to_string())
+        .collect();
+    assert_eq!(receipts, ["/a/outer"]);
 }

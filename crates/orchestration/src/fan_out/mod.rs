@@ -106,10 +106,7 @@ impl<I: Send + 'static> FanOut<'_, I> {
         let mut alive = true;
         while alive {
             while spawning > spawned {
-                // In a box, since whoever takes a future over holds it twice: as what it was given
-                // and as what it awaits.
-                let worker = queue.clone().work(scope.children(), work.clone());
-                scope.spawn_worker(Box::pin(worker));
+                scope.spawn_worker(queue.clone().work(scope.children(), work.clone()));
                 spawned += 1;
             }
             match select(pin!(queue.news()), pin!(scope.next())).await {

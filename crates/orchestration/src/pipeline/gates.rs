@@ -301,3 +301,23 @@ impl Counter {
         unless_stopped(reached, cx).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_which_no_item_is_under_way_are_forgotten() {
+        let mut tickets = Tickets::new(Gates::new(&[1], 0), Some(Arc::new(|key: &u64| *key)));
+        let first = tickets.next(&0);
+        for key in 1..10_000 {
+            // The second of a key waits for the first, and is done before it.
+            let (before, after) = (tickets.next(&key), tickets.next(&key));
+            drop(after);
+            drop(before);
+        }
+        assert!(tickets.last.len() <= 2 * FEW, "{} keys are remembered", tickets.last.len());
+        assert!(tickets.last.contains_key(&0), "one that is under way was forgotten");
+        drop(first);
+    }
+}

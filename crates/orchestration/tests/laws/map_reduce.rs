@@ -1,6 +1,8 @@
 //! The failure policies that look at every input.
 
-use maniple_core::{AgentError, Class, Fact, MemoryJournal, Outcome, RecordedError, agent_fn};
+use maniple_core::{
+    AgentError, Class, Fact, MemoryJournal, Outcome, RecordedError, RunContext, agent_fn,
+};
 use maniple_orchestration::{MapReduce, PatternError};
 use proptest::prelude::*;
 
@@ -158,4 +160,37 @@ fn a_failed_branch_that_a_child_lives_with_decides_nothing() {
     let (live, journal) = simulate(run);
     let (resumed, _) = simulate_on(journal, run);
     assert_eq!((live.unwrap(), resumed.unwrap()), (vec![1, 0, 3], vec![1, 0, 3]));
+}
+
+#[test]
+fn what_a_failure_has_skipped_is_counted() {
+    let mut items = vec![Item::good(1, 1); 5];
+    items[0].end = End::FailsForGood;
+    let reported = simulate(async |lab| {
+        let map = MapReduce::collect("map", worker(&lab.gauge)).with_concurrency(1);
+        map.run_reported(items, &lab.cx()).await
+    });
+    reported.result.unwrap_err();
+    let report = reported.report;
+    assert_eq!(report.started + report.skipped, 5);
+    // A worker may have come by its next input before the failure was seen.
+    assert!(report.skipped >= 3, "{report:?}");
+}
+
+/// What a child answers when it is stopped may be no more than that.
+#[test]
+fn a_failure_that_a_stop_has_brought_about_settles_nothing() {
+    let result = simulate(async |lab| {
+        let agent = agent_fn("agent", |(): (), cx: RunContext| async move {
+            cx.cancelled().await;
+            Err::<(), _>(AgentError::transient("interrupted"))
+        });
+        let map = MapReduce::collect("map", agent).collect_all().durable();
+        let stop = async {
+            tokio::task::yield_now().await;
+            lab.run.cancel();
+        };
+        futures::join!(lab.run.execute(map, vec![()]), stop).0
+    });
+    assert_eq!(result.unwrap_err().class(), Class::Cancelled);
 }
