@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use crate::broken::Rule;
 use crate::context::RunContext;
 use crate::context::node::keyed;
-use crate::error::AgentError;
+use crate::error::{AgentError, RecordedError};
 use crate::identity::{Key, Name, Sigil};
 use crate::journal::{Fact, Mark, Outcome, Payload};
 use crate::step::{decode, encode};
@@ -64,9 +64,14 @@ impl RunContext {
 
     /// The key of the next decision of this name.
     pub(crate) fn decision_key(&self, name: &Name) -> Result<Key, AgentError> {
+        self.check_not_nested(|| keyed(self.node.path().as_str(), Sigil::Decision, name, 1))?;
+        self.decision_key_at(name, self.node.next_ordinal(Sigil::Decision, name))
+    }
+
+    /// The key of the decision of this name and number.
+    pub(crate) fn decision_key_at(&self, name: &Name, ordinal: u32) -> Result<Key, AgentError> {
         let path = self.node.path();
         self.check_not_nested(|| keyed(path.as_str(), Sigil::Decision, name, 1))?;
-        let ordinal = self.node.next_ordinal(Sigil::Decision, name);
         let key = keyed(path.as_str(), Sigil::Decision, name, ordinal);
         let attempts = self.node.attempts();
         Ok(if attempts.is_empty() { key } else { Key::new(&format!("{key}@{attempts}")) })
@@ -88,6 +93,41 @@ impl RunContext {
         if self.env().run.breaks(Rule::DecisionsAreJournaled) {
             return Ok(());
         }
+        self.env().run.decides();
         self.write(key, Fact::Decided { value }).await
+    }
+}
+
+/// A failure that a policy of ours acts upon, under the key at which it is journaled before.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    key: Key,
+    pub(crate) ordinal: u32,
+}
+
+impl RunContext {
+    /// Names a verdict, in the order of the policies around an agent.
+    pub(crate) fn verdict(&self, name: &'static str) -> Result<Verdict, AgentError> {
+        let name = Name::verbatim(name);
+        let ordinal = self.node.next_ordinal(Sigil::Decision, &name);
+        Ok(Verdict { key: self.decision_key_at(&name, ordinal)?, ordinal })
+    }
+}
+
+impl Verdict {
+    /// What was journaled.
+    pub(crate) fn given(&self, cx: &RunContext) -> Result<Option<AgentError>, AgentError> {
+        if !cx.env().run.has_decided() {
+            return Ok(None);
+        }
+        let given = cx.recorded(&self.key);
+        let given = given.map(|given| decode::<RecordedError>(&self.key, Outcome::Ok(given)));
+        Ok(given.transpose()?.map(AgentError::Recorded))
+    }
+
+    pub(crate) async fn give(&self, cx: &RunContext, error: &AgentError) -> Result<(), AgentError> {
+        let codec = |source| AgentError::Codec { key: self.key.clone(), what: "output", source };
+        let value = Payload::encode(&error.recorded()).map_err(codec)?;
+        cx.record_decision(&self.key, value).await
     }
 }

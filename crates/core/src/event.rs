@@ -10,6 +10,7 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::budget::Budget;
 use crate::error::RecordedError;
 use crate::identity::{Key, RunId};
+use crate::policy::BreakerState;
 use crate::step::Effect;
 
 /// Something that happened in a run. Also emitted through `tracing`, under the target `maniple`.
@@ -67,6 +68,24 @@ pub enum EventKind {
         attempt: u32,
         /// Why.
         error: RecordedError,
+    },
+    /// An agent's [time](crate::policy::Timeout) was up.
+    TimedOut {
+        /// How much working time it had.
+        after: Duration,
+    },
+    /// An agent failed and [the other one](crate::AgentExt::with_fallback) is asked.
+    FellBack {
+        /// Why.
+        error: RecordedError,
+    },
+    /// A [`Breaker`](crate::policy::Breaker) opened, closed, or lets probes through, by a call that
+    /// was made here.
+    BreakerChanged {
+        /// The breaker's name.
+        breaker: Arc<str>,
+        /// What it does from now on.
+        state: BreakerState,
     },
     /// An agent told how far it is.
     Progress(Progress),

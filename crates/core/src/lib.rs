@@ -58,6 +58,7 @@ mod extensions;
 mod identity;
 mod journal;
 mod permission;
+pub mod policy;
 mod run;
 mod scope;
 mod scratch;

@@ -2,6 +2,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::{Either, select};
+
 use super::RunContext;
 use crate::broken::Rule;
 use crate::error::AgentError;
@@ -13,6 +15,10 @@ impl RunContext {
     /// Whether something may be opened in this context at all.
     pub(crate) fn check_open(&self) -> Result<(), AgentError> {
         self.check_unfenced()?;
+        if self.node.is_taken() {
+            let what = "what stands beside attempts";
+            return Err(AgentError::PlaceInUse { key: self.path(), what });
+        }
         self.latched().map_or(Ok(()), Err)
     }
 
@@ -61,6 +67,27 @@ impl RunContext {
     /// `DeadlineExceeded` or `Cancelled`.
     pub fn check(&self) -> Result<(), AgentError> {
         self.check_given(self.env().is_past_deadline())
+    }
+
+    /// Waits for something, unless this part of the run is stopped before.
+    pub(crate) async fn unless_stopped<T>(
+        &self,
+        wait: impl Future<Output = T>,
+    ) -> Result<T, AgentError> {
+        let cancelled = std::pin::pin!(self.env().token.cancelled());
+        let deadline = std::pin::pin!(self.env().deadline_passed());
+        let stopped = std::pin::pin!(select(cancelled, deadline));
+        match select(std::pin::pin!(wait), stopped).await {
+            Either::Left((done, _)) => Ok(done),
+            Either::Right((Either::Right(_), _)) => {
+                Err(AgentError::DeadlineExceeded { key: self.path() })
+            }
+            Either::Right((Either::Left(_), _)) => {
+                // A scope whose deadline has passed cancels what is below it.
+                self.check()?;
+                Err(AgentError::Cancelled { key: self.path() })
+            }
+        }
     }
 
     /// As [`check`](Self::check), where the run has worked for so long.

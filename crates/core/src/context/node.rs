@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::RunContext;
@@ -17,6 +18,8 @@ pub(crate) struct Node {
     pub(crate) path: OnceLock<Key>,
     pub(crate) latch: OnceLock<AgentError>,
     ordinals: OnceLock<Mutex<Ordinals>>,
+    /// Whether attempts have this place to themselves.
+    taken: AtomicBool,
 }
 
 /// How a context is named below its parent.
@@ -80,6 +83,7 @@ impl Node {
             path: OnceLock::new(),
             latch: OnceLock::new(),
             ordinals: OnceLock::new(),
+            taken: AtomicBool::new(false),
         }
     }
 
@@ -115,6 +119,15 @@ impl Node {
         let Some(ordinals) = self.anchor().ordinals.get() else { return false };
         let ordinals = ordinals.lock().unwrap_or_else(PoisonError::into_inner);
         ordinals.names().any(|name| !name.is_ours())
+    }
+
+    /// Gives the place to attempts, which share it; `false` where it is in use.
+    pub(crate) fn take(&self) -> bool {
+        !self.is_used() && !self.anchor().taken.swap(true, Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_taken(&self) -> bool {
+        self.anchor().taken.load(Ordering::Relaxed)
     }
 
     /// Claims a name; `false` if something of that name is in flight here.

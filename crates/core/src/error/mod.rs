@@ -96,12 +96,13 @@ pub enum AgentError {
         /// The second one.
         key: Key,
     },
-    /// A branch or a share of the budget wants a place of its own, and this one has other content.
+    /// A branch, attempts or a share of the budget want a place of its own, and this one has other content.
     #[error("{key} is in use: give {what} a child context of its own")]
     PlaceInUse {
         /// The place.
         key: Key,
-        /// What wanted it: "a branch", "a share of the budget", "what follows a branch".
+        /// What wanted it: "a branch", "attempts", "a share of the budget", "what follows a branch",
+        /// "what stands beside attempts".
         what: &'static str,
     },
     /// The context does not permit this effect or tool.

@@ -1,4 +1,4 @@
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
@@ -144,6 +144,7 @@ impl RunBuilder {
             Some(journal) => journal.load().await.map_err(failed)?,
             None => Vec::new(),
         };
+        let goes_on = !records.is_empty();
         let mut history = History::load(records).map_err(failed)?;
         history.replaces_deliveries = self.breaks(Rule::FirstDeliveryWins);
         let begun = history.started().cloned();
@@ -167,6 +168,8 @@ impl RunBuilder {
             event_buffer: self.event_buffer.clamp(1, MOST_EVENTS),
             sequence: AtomicU64::new(0),
             stopped: OnceLock::new(),
+            decided: AtomicBool::new(goes_on),
+            calls: Mutex::default(),
             #[cfg(feature = "broken")]
             broken: self.broken,
         });

@@ -2,7 +2,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -17,6 +17,7 @@ use crate::error::{AgentError, Source};
 use crate::event::{AgentEvent, EventKind, Events};
 use crate::identity::{Digest, IdempotencyKey, Key, RunId};
 use crate::journal::{Fact, History, Journal, JournalError, Record, Spot, Standing, Visit};
+use crate::policy::Calls;
 use crate::step::Reconciler;
 
 /// Resolves when a record is durable.
@@ -41,6 +42,9 @@ pub(crate) struct RunState {
     pub(super) event_buffer: usize,
     pub(super) sequence: AtomicU64,
     pub(super) stopped: OnceLock<JournalError>,
+    /// Whether anything was decided in this run, so that few runs look for decisions.
+    pub(super) decided: AtomicBool,
+    pub(super) calls: Mutex<Calls>,
     #[cfg(feature = "broken")]
     pub(super) broken: std::collections::BTreeSet<Rule>,
 }
@@ -181,6 +185,22 @@ impl RunState {
     /// Why the journal takes nothing any more, if so.
     pub(crate) fn stopped(&self) -> Option<JournalError> {
         self.stopped.get().cloned()
+    }
+
+    /// Whether a policy may have decided something in this run: it looks before it works.
+    pub(crate) fn has_decided(&self) -> bool {
+        self.decided.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn decides(&self) {
+        if !self.has_decided() {
+            self.decided.store(true, Ordering::Release);
+        }
+    }
+
+    /// The calls that loop guards have seen.
+    pub(crate) fn calls(&self) -> MutexGuard<'_, Calls> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn idempotency_key(&self, key: &Key, input: &Digest) -> IdempotencyKey {

@@ -235,7 +235,7 @@ impl RunContext {
 }
 
 /// A mistake in the code around a step says nothing of its effect, and is mended.
-fn is_mistake(error: &AgentError) -> bool {
+pub(crate) fn is_mistake(error: &AgentError) -> bool {
     matches!(
         error,
         AgentError::NestedStep { .. }

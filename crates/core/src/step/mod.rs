@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use body::StepContext;
+pub(crate) use body::is_mistake;
 pub use effect::{Effect, StepOptions};
 pub use reconcile::{Fate, InDoubt, ParkAll, Reconciled, Reconciler, reconciler_fn};
 pub(crate) use slot::Claim;

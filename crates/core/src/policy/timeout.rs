@@ -1,0 +1,139 @@
+//! An end to what takes too long.
+
+use std::fmt;
+use std::future::Future;
+use std::task::Poll;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::future::{Either, select};
+
+use crate::agent::BaseAgent;
+use crate::context::RunContext;
+use crate::error::{AgentError, Class};
+use crate::event::EventKind;
+
+/// A decision of ours: no [`Name`](crate::Name) has this form.
+const TIMEOUT: &str = "%timeout";
+
+/// How long an agent may work, and how long it may then take to end by itself.
+///
+/// A [`Duration`] is one without a grace.
+///
+/// ```
+/// use std::time::Duration;
+/// use maniple_core::policy::Timeout;
+///
+/// let timeout = Timeout::after(Duration::from_secs(30)).with_grace(Duration::from_secs(1));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeout {
+    after: Duration,
+    grace: Duration,
+}
+
+impl Timeout {
+    /// Ends an agent after so much working time.
+    pub const fn after(working: Duration) -> Self {
+        Self { after: working, grace: Duration::ZERO }
+    }
+
+    /// How long the agent may take, once its time is up, to end what it has in flight and to answer
+    /// with what it has; nothing by default. An answer in this time counts.
+    pub const fn with_grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+}
+
+impl From<Duration> for Timeout {
+    fn from(after: Duration) -> Self {
+        Self::after(after)
+    }
+}
+
+/// An agent that may not take too long; made by [`AgentExt::with_timeout`](crate::AgentExt::with_timeout).
+#[derive(Clone)]
+pub struct WithTimeout<A> {
+    agent: A,
+    timeout: Timeout,
+}
+
+impl<A> WithTimeout<A> {
+    pub(crate) fn new(agent: A, timeout: Timeout) -> Self {
+        Self { agent, timeout }
+    }
+}
+
+impl<A: BaseAgent> fmt::Debug for WithTimeout<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.agent.name();
+        f.debug_struct("WithTimeout").field("agent", &name).field("timeout", &self.timeout).finish()
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<A: BaseAgent> BaseAgent for WithTimeout<A> {
+    type Input = A::Input;
+    type Output = A::Output;
+
+    fn name(&self) -> &str {
+        self.agent.name()
+    }
+
+    async fn run(&self, input: A::Input, cx: &RunContext) -> Result<A::Output, AgentError> {
+        // Without a journal nobody comes by here again.
+        let verdict = match cx.env().run.journal {
+            Some(_) => Some(cx.verdict(TIMEOUT)?),
+            None => None,
+        };
+        if let Some(error) = verdict.as_ref().map_or(Ok(None), |verdict| verdict.given(cx))? {
+            return Err(error);
+        }
+        let limited = cx.clone().with_deadline(self.timeout.after);
+        let mut work = self.agent.run(input, &limited);
+        // Of the context's own deadline the scope around it takes care.
+        let ends = limited.env().deadline.filter(|at| Some(*at) != cx.env().deadline);
+        // What is ready at once needs no timer.
+        let result = match (futures::poll!(&mut work), ends) {
+            (Poll::Ready(result), _) => result,
+            (Poll::Pending, None) => work.await,
+            (Poll::Pending, Some(at)) => {
+                let timer = std::pin::pin!(cx.env().run.clock.sleep_until(at));
+                match select(work, timer).await {
+                    Either::Left((result, _)) => result,
+                    Either::Right(((), work)) => self.grant(cx, work).await,
+                }
+            }
+        };
+        match result {
+            Err(error) if error.class() == Class::DeadlineExceeded && cx.check().is_ok() => {
+                cx.emit(|| EventKind::TimedOut { after: self.timeout.after });
+                if let Some(verdict) = verdict {
+                    verdict.give(cx, &error).await?;
+                }
+                Err(error)
+            }
+            result => result,
+        }
+    }
+}
+
+impl<A: BaseAgent> WithTimeout<A> {
+    /// Lets an agent whose time is up end by itself.
+    async fn grant(
+        &self,
+        cx: &RunContext,
+        work: impl Future<Output = Result<A::Output, AgentError>> + Unpin,
+    ) -> Result<A::Output, AgentError> {
+        let late = || AgentError::DeadlineExceeded { key: cx.path() };
+        if self.timeout.grace.is_zero() {
+            return Err(late());
+        }
+        match tokio::time::timeout(self.timeout.grace, work).await {
+            Ok(result) => result,
+            Err(_) => Err(late()),
+        }
+    }
+}
