@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p benches --bench ratios`, and `… -- fan-out brief` for some groups only: `fan-out`
 //! (what a no-op item costs in each pattern), `sleepers` (agents that only wait), `memory` (heap per
-//! child) and `brief` (the example).
+//! child), `policies` (what each adds to a call) and `brief` (the example).
 //!
 //! Machines are noisy, so no figure is a time: what is measured and what it is measured against take
 //! turns, and the fastest turn of each is compared. A bar that is missed is printed as missed; the
@@ -14,12 +14,14 @@ mod brief;
 mod fan_out;
 #[path = "ratios/memory.rs"]
 mod memory;
+#[path = "ratios/policies.rs"]
+mod policies;
 #[path = "ratios/sleepers.rs"]
 mod sleepers;
 
 use benches::table::{Failed, heading, runtime};
 
-const GROUPS: [&str; 4] = ["fan-out", "sleepers", "memory", "brief"];
+const GROUPS: [&str; 5] = ["fan-out", "sleepers", "memory", "policies", "brief"];
 
 fn main() -> Result<(), Failed> {
     if let Some(folder) = brief::asked_for_plain_loop() {
@@ -33,6 +35,7 @@ fn main() -> Result<(), Failed> {
             "fan-out" => fan_out::rows(&runtime)?,
             "sleepers" => sleepers::rows(&runtime)?,
             "memory" => memory::rows()?,
+            "policies" => policies::rows(&runtime)?,
             _ => brief::rows()?,
         }
     }

@@ -83,6 +83,8 @@ impl Fastest {
 pub enum Bar {
     /// Mebibytes.
     MiB(f64),
+    /// Nanoseconds more than what it is compared with.
+    Nanos(f64),
     /// Times what it is compared with.
     Ratio(f64),
     /// Percent more than what it is compared with.
@@ -105,6 +107,7 @@ impl Bar {
             Self::Ratio(bar) => (bar, "x"),
             Self::PercentOver(bar) => (bar, "%"),
             Self::MiB(bar) => (bar, "MiB"),
+            Self::Nanos(bar) => (bar, "ns"),
         };
         let verdict = if figure <= bar { "met" } else { "MISSED" };
         println!("{name:<52} {figure:>7.2} {unit:<3} {bar:>7.2} {unit:<3}  {verdict}");

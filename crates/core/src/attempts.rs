@@ -181,7 +181,8 @@ impl RunContext {
         let wait = schedule.wait(attempt, || self.seed(&key)).filter(|wait| !wait.is_zero());
         let again_at = wait.map(|wait| {
             let at = self.env().run.clock.worked().saturating_add(wait);
-            u64::try_from(at.as_millis()).unwrap_or(u64::MAX)
+            // Up to a whole one, since it is waited for at least as long.
+            u64::try_from(at.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
         });
         if self.env().run.breaks(Rule::AttemptsAreJournaled) {
             return Ok(again_at);

@@ -122,9 +122,7 @@ impl Calls {
             return (call.at, call.count);
         }
         let (at, count) = recorded.unwrap_or_else(|| {
-            let since = now.saturating_sub(within);
-            // What is as old as that is out of the window, unless the run is younger than it.
-            let recent = same.iter().filter(|call| call.at > since || now < within).count();
+            let recent = same.iter().filter(|call| call.forgotten_at > now).count();
             (now, u32::try_from(recent + 1).unwrap_or(u32::MAX))
         });
         same.push(Call { key, at, forgotten_at: at.saturating_add(within), count });

@@ -192,7 +192,10 @@ impl From<Rate> for RateLimit {
 
 impl<K: Hash + Eq + Clone> fmt::Debug for RateLimit<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RateLimit").field("rate", &self.shared.rate).finish_non_exhaustive()
+        f.debug_struct("RateLimit")
+            .field("rate", &self.shared.rate)
+            .field("keys", &self.shared.limiter.len())
+            .finish_non_exhaustive()
     }
 }
 
