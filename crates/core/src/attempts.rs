@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::num::NonZeroU32;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use crate::journal::{Outcome, Payload};
 use crate::step::decode;
 
 /// A decision of ours: no [`Name`](crate::Name) has this form.
-const ATTEMPT: &str = "%attempt";
+static ATTEMPT: LazyLock<Name> = LazyLock::new(|| Name::verbatim("%attempt"));
 
 impl RunContext {
     /// Runs `work` until it succeeds, fails for good, or has failed `max` times with a
@@ -161,7 +162,7 @@ impl RunContext {
     /// The number of an attempt is that of the decision that it failed: they have their place to
     /// themselves.
     fn attempt_key(&self, attempt: u32) -> Result<Key, AgentError> {
-        self.decision_key_at(&Name::verbatim(ATTEMPT), attempt)
+        self.decision_key_at(&ATTEMPT, attempt)
     }
 
     /// What chance is drawn from for this decision: other runs draw other chances.

@@ -98,19 +98,17 @@ impl RunContext {
     }
 }
 
-/// A failure that a policy of ours acts upon, under the key at which it is journaled before.
+/// A failure that a policy of ours acts upon, under the name at which it is journaled before.
 #[derive(Debug)]
 pub(crate) struct Verdict {
-    key: Key,
+    name: &'static Name,
     pub(crate) ordinal: u32,
 }
 
 impl RunContext {
     /// Names a verdict, in the order of the policies around an agent.
-    pub(crate) fn verdict(&self, name: &'static str) -> Result<Verdict, AgentError> {
-        let name = Name::verbatim(name);
-        let ordinal = self.node.next_ordinal(Sigil::Decision, &name);
-        Ok(Verdict { key: self.decision_key_at(&name, ordinal)?, ordinal })
+    pub(crate) fn verdict(&self, name: &'static Name) -> Verdict {
+        Verdict { name, ordinal: self.node.next_ordinal(Sigil::Decision, name) }
     }
 }
 
@@ -120,14 +118,16 @@ impl Verdict {
         if !cx.env().run.has_decided() {
             return Ok(None);
         }
-        let given = cx.recorded(&self.key);
-        let given = given.map(|given| decode::<RecordedError>(&self.key, Outcome::Ok(given)));
+        let key = cx.decision_key_at(self.name, self.ordinal)?;
+        let given =
+            cx.recorded(&key).map(|given| decode::<RecordedError>(&key, Outcome::Ok(given)));
         Ok(given.transpose()?.map(AgentError::Recorded))
     }
 
     pub(crate) async fn give(&self, cx: &RunContext, error: &AgentError) -> Result<(), AgentError> {
-        let codec = |source| AgentError::Codec { key: self.key.clone(), what: "output", source };
+        let key = cx.decision_key_at(self.name, self.ordinal)?;
+        let codec = |source| AgentError::Codec { key: key.clone(), what: "output", source };
         let value = Payload::encode(&error.recorded()).map_err(codec)?;
-        cx.record_decision(&self.key, value).await
+        cx.record_decision(&key, value).await
     }
 }

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use super::RunContext;
@@ -42,7 +42,7 @@ impl From<String> for ChildKey {
 }
 
 /// A decision of ours: no name of a host has this form.
-const DEADLINE: &str = "%deadline";
+static DEADLINE: LazyLock<Name> = LazyLock::new(|| Name::verbatim("%deadline"));
 
 impl RunContext {
     /// A context for a child that is called in turn with others: `/review/plan`, and for the second
@@ -75,12 +75,15 @@ impl RunContext {
     fn deadline_after(&self, after: Duration) -> Duration {
         let run = &self.env().run;
         let at = run.clock.worked().saturating_add(after);
+        if run.journal.is_none() {
+            return at;
+        }
         // In the body of a step nothing is journaled: whatever is opened here is an error there.
-        let Ok(key) = self.decision_key(&Name::verbatim(DEADLINE)) else { return at };
+        let Ok(key) = self.decision_key(&DEADLINE) else { return at };
         if let Some(recorded) = self.recorded(&key).and_then(|at| at.decode().ok()) {
             return Duration::from_millis(recorded);
         }
-        if run.journal.is_some() && self.check_unfenced().is_ok() {
+        if self.check_unfenced().is_ok() {
             let millis = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
             if let Ok(value) = Payload::encode(&millis) {
                 // It precedes whatever is done under it, so nobody has to wait for it.

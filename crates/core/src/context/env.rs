@@ -19,7 +19,8 @@ pub(crate) struct Env {
     pub(crate) run: Arc<RunState>,
     /// Weak, so that a context that leaks cannot keep a scope from ending.
     pub(crate) live: Weak<Live>,
-    pub(crate) token: CancellationToken,
+    /// Behind a count of its own: a clone of the token itself takes a lock that all share.
+    pub(crate) token: Arc<CancellationToken>,
     pub(crate) stop: Arc<Stop>,
     /// In working time of the run.
     pub(crate) deadline: Option<Duration>,

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -36,6 +37,18 @@ impl Digest {
         scratch(|text| {
             canonical(value, sort, text).map_err(Source::new)?;
             Ok(Self::of_bytes(text.as_bytes()))
+        })
+    }
+
+    /// What two values of one digest have in common within one process; others differ but for a chance
+    /// in 2⁶⁴.
+    pub(crate) fn fingerprint<T: Serialize + ?Sized>(
+        value: &T,
+        hashes: &RandomState,
+    ) -> Result<u64, Source> {
+        scratch(|text| {
+            canonical(value, true, text).map_err(Source::new)?;
+            Ok(hashes.hash_one(text.as_str()))
         })
     }
 

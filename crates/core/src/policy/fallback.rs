@@ -1,6 +1,7 @@
 //! Another agent for where the first one fails.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use async_trait::async_trait;
 
@@ -14,7 +15,7 @@ use crate::identity::Name;
 use crate::step::is_mistake;
 
 /// A decision and a place of ours: no [`Name`](crate::Name) has this form.
-const FALLBACK: &str = "%fallback";
+static FALLBACK: LazyLock<Name> = LazyLock::new(|| Name::verbatim("%fallback"));
 
 /// An agent behind which stands another; made by [`AgentExt::with_fallback`](crate::AgentExt::with_fallback).
 #[derive(Clone)]
@@ -54,7 +55,7 @@ where
     }
 
     async fn run(&self, input: A::Input, cx: &RunContext) -> Result<A::Output, AgentError> {
-        let verdict = cx.verdict(FALLBACK)?;
+        let verdict = cx.verdict(&FALLBACK);
         let error = match verdict.given(cx)? {
             Some(error) => error,
             None => match contain(|| cx.path(), self.agent.run(input.clone(), cx)).await {
@@ -67,7 +68,7 @@ where
         };
         cx.emit(|| EventKind::FellBack { error: error.recorded() });
         // In a place of its own, since the first agent may have got any far in this one.
-        let place = Segment::Named(Name::verbatim(FALLBACK), verdict.ordinal);
+        let place = Segment::Named(FALLBACK.clone(), verdict.ordinal);
         self.other.run(input, &cx.derive(cx.env().clone(), place)).await
     }
 }

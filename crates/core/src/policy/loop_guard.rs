@@ -2,22 +2,24 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::agent::BaseAgent;
 use crate::context::RunContext;
 use crate::context::node::keyed;
 use crate::error::{AgentError, Class, Classify};
-use crate::identity::{Digest, Key, Name, Sigil};
-use crate::journal::{Fact, Payload};
+use crate::identity::{Digest, Name, Sigil};
+use crate::journal::{Fact, Outcome, Payload};
+use crate::step::decode;
 
 /// A decision of ours: no [`Name`](crate::Name) has this form.
-const CALL: &str = "%call";
+static CALL: LazyLock<Name> = LazyLock::new(|| Name::verbatim("%call"));
 
 /// How often the same call may be made in a run, over all agents that share the guard: clones are the
 /// same guard.
@@ -89,55 +91,71 @@ impl Classify for LoopDetected {
 /// The calls of a run that guards have seen, by guard and input.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
-    seen: HashMap<(u64, Digest), Vec<Call>>,
+    seen: HashMap<(u64, u64), Vec<Call>>,
     /// How many there may be before old ones are looked for.
     roomy: usize,
 }
 
 #[derive(Debug)]
 struct Call {
-    key: Key,
-    /// In milliseconds of working time.
-    at: u64,
-    forgotten_at: u64,
-    /// How many there were then.
+    /// Of the key of the decision that it was made.
+    fingerprint: u64,
+    /// When it does not count any more, in milliseconds of working time.
+    until: u64,
+    /// How many there were when it was made.
     count: u32,
 }
 
 impl Calls {
-    /// Counts a call, unless it was counted before, and says when it was made and how many there were
-    /// then.
-    fn count(
-        &mut self,
-        guard: &LoopGuard,
-        digest: Digest,
-        key: Key,
-        now: u64,
-        recorded: Option<(u64, u32)>,
-    ) -> (u64, u32) {
+    /// Counts a call, unless it was counted before, and says how many there were when it was made.
+    fn count(&mut self, same: (u64, u64), call: u64, now: u64, made: Made) -> u32 {
         self.forget(now);
-        let within = millis(guard.within);
-        let same = self.seen.entry((*guard.id, digest)).or_default();
-        if let Some(call) = same.iter().find(|call| call.key == key) {
-            return (call.at, call.count);
+        let calls = self.seen.entry(same).or_insert_with(|| Vec::with_capacity(1));
+        if let Some(before) = calls.iter().find(|before| before.fingerprint == call) {
+            return before.count;
         }
-        let (at, count) = recorded.unwrap_or_else(|| {
-            let recent = same.iter().filter(|call| call.forgotten_at > now).count();
-            (now, u32::try_from(recent + 1).unwrap_or(u32::MAX))
-        });
-        same.push(Call { key, at, forgotten_at: at.saturating_add(within), count });
-        (at, count)
+        let (until, count) = match made {
+            Made::Before { until, count } => (until, count),
+            Made::Now { within } => {
+                let others = calls.iter().filter(|other| other.until > now).count();
+                (now.saturating_add(within), u32::try_from(others + 1).unwrap_or(u32::MAX))
+            }
+        };
+        calls.push(Call { fingerprint: call, until, count });
+        count
     }
 
     fn forget(&mut self, now: u64) {
         if self.seen.len() >= self.roomy {
             for calls in self.seen.values_mut() {
-                calls.retain(|call| call.forgotten_at > now);
+                calls.retain(|call| call.until > now);
             }
             self.seen.retain(|_, calls| !calls.is_empty());
             self.roomy = 2 * self.seen.len().max(512);
         }
     }
+}
+
+/// When a call was made.
+#[derive(Debug, Clone, Copy)]
+enum Made {
+    /// In an earlier process.
+    Before {
+        until: u64,
+        count: u32,
+    },
+    Now {
+        within: u64,
+    },
+}
+
+/// How a call is journaled.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Counted {
+    /// The working time of the run at which it was made, in milliseconds.
+    at: u64,
+    /// How many of the same there were within the time of the guard, this one included.
+    calls: u32,
 }
 
 fn millis(time: Duration) -> u64 {
@@ -146,25 +164,32 @@ fn millis(time: Duration) -> u64 {
 
 impl RunContext {
     /// Counts a call of this place, and journals that: what is said of it depends on the time.
-    fn count_call(&self, guard: &LoopGuard, digest: Digest) -> Result<u32, AgentError> {
-        let name = Name::verbatim(CALL);
-        let ordinal = self.node.next_ordinal(Sigil::Decision, &name);
-        // Without the attempts around it, since it is the same call in each of them.
-        let key = keyed(self.node.path().as_str(), Sigil::Decision, &name, ordinal);
-        self.check_not_nested(|| key.clone())?;
+    fn count_call<I: Serialize>(&self, guard: &LoopGuard, input: &I) -> Result<u32, AgentError> {
+        let ordinal = self.node.next_ordinal(Sigil::Decision, &CALL);
+        let path = self.node.path();
         let run = &self.env().run;
-        let recorded = if run.has_decided() { self.recorded(&key) } else { None };
-        let recorded = recorded.and_then(|call| call.decode::<(u64, u32)>().ok());
-        let now = millis(run.clock.worked());
-        let call = run.calls().count(guard, digest, key.clone(), now, recorded);
-        if run.journal.is_some() && recorded.is_none() {
-            let codec = |source| AgentError::Codec { key: key.clone(), what: "output", source };
-            let value = Payload::encode(&call).map_err(codec)?;
-            run.decides();
-            // It precedes whatever follows from it, so nobody has to wait for it.
-            drop(self.record(&key, Fact::Decided { value })?);
+        let codec = |what| move |source| AgentError::Codec { key: path.clone(), what, source };
+        let same = (*guard.id, Digest::fingerprint(input, &run.hashes).map_err(codec("input"))?);
+        let call = run.hashes.hash_one((path.as_str(), ordinal));
+        let (now, within) = (millis(run.clock.worked()), millis(guard.within));
+        let fresh = Made::Now { within };
+        if run.journal.is_none() {
+            return Ok(run.calls().count(same, call, now, fresh));
         }
-        Ok(call.1)
+        // Without the attempts around it, since it is the same call in each of them.
+        let key = keyed(path.as_str(), Sigil::Decision, &CALL, ordinal);
+        self.check_not_nested(|| key.clone())?;
+        if let Some(counted) = self.recorded(&key) {
+            let Counted { at, calls: count } = decode(&key, Outcome::Ok(counted))?;
+            let before = Made::Before { until: at.saturating_add(within), count };
+            return Ok(run.calls().count(same, call, now, before));
+        }
+        let calls = run.calls().count(same, call, now, fresh);
+        let value = Payload::encode(&Counted { at: now, calls }).map_err(codec("output"))?;
+        run.decides();
+        // It precedes whatever follows from it, so nobody has to wait for it.
+        drop(self.record(&key, Fact::Decided { value })?);
+        Ok(calls)
     }
 }
 
@@ -204,8 +229,7 @@ where
     }
 
     async fn run(&self, input: A::Input, cx: &RunContext) -> Result<A::Output, AgentError> {
-        let digest = cx.digest(&cx.path(), &input)?;
-        let calls = cx.count_call(&self.guard, digest)?;
+        let calls = cx.count_call(&self.guard, &input)?;
         let LoopGuard { calls: limit, within, .. } = self.guard;
         if calls > limit {
             let agent = self.agent.name().to_owned();

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::LazyLock;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -12,9 +13,10 @@ use crate::agent::BaseAgent;
 use crate::context::RunContext;
 use crate::error::{AgentError, Class};
 use crate::event::EventKind;
+use crate::identity::Name;
 
 /// A decision of ours: no [`Name`](crate::Name) has this form.
-const TIMEOUT: &str = "%timeout";
+static TIMEOUT: LazyLock<Name> = LazyLock::new(|| Name::verbatim("%timeout"));
 
 /// How long an agent may work, and how long it may then take to end by itself.
 ///
@@ -84,10 +86,7 @@ impl<A: BaseAgent> BaseAgent for WithTimeout<A> {
 
     async fn run(&self, input: A::Input, cx: &RunContext) -> Result<A::Output, AgentError> {
         // Without a journal nobody comes by here again.
-        let verdict = match cx.env().run.journal {
-            Some(_) => Some(cx.verdict(TIMEOUT)?),
-            None => None,
-        };
+        let verdict = cx.env().run.journal.as_ref().map(|_| cx.verdict(&TIMEOUT));
         if let Some(error) = verdict.as_ref().map_or(Ok(None), |verdict| verdict.given(cx))? {
             return Err(error);
         }

@@ -180,7 +180,7 @@ impl RunBuilder {
         let env = Env {
             run,
             live: std::sync::Weak::new(),
-            token: CancellationToken::new(),
+            token: Arc::new(CancellationToken::new()),
             stop: Arc::new(Stop::default()),
             deadline: self.deadline,
             deadline_wall: self.deadline_wall.map(|at| after(left(at))),

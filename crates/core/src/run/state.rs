@@ -35,7 +35,7 @@ pub(crate) struct RunState {
     /// Woken at every delivery, for the waits of a run without a journal.
     pub(crate) delivered: Notify,
     /// Those of the history, to hash keys before it is locked.
-    pub(super) hashes: RandomState,
+    pub(crate) hashes: RandomState,
     pub(super) history: Apart<Mutex<History>>,
     /// Made when somebody listens for the first time: its whole buffer is made with it.
     pub(super) events: OnceLock<broadcast::Sender<AgentEvent>>,

@@ -54,7 +54,7 @@ impl<T: Send + 'static> Tasks<T> {
         let token = above.token.child_token();
         let env = Arc::new(Env {
             live: Arc::downgrade(&live),
-            token: token.clone(),
+            token: Arc::new(token.clone()),
             stop: Stop::below(&above.stop),
             ..Env::clone(above)
         });

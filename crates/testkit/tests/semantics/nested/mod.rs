@@ -3,6 +3,7 @@
 
 mod patterns;
 mod program;
+mod wrapped;
 
 use std::collections::BTreeSet;
 

@@ -5,6 +5,7 @@ use maniple_orchestration::{MapReduce, Pipeline, combiner};
 use maniple_testkit::{Process, Random};
 
 use super::patterns::{self, Policy};
+use super::wrapped::Wrapper;
 use crate::common::*;
 use crate::settled::unsteady;
 
@@ -32,6 +33,8 @@ pub(super) enum Program {
     Over(usize, Box<Program>),
     Join(patterns::Join, Vec<Program>),
     Flow(patterns::Items, usize, Box<Program>, Box<Program>),
+    /// With policies around it, the innermost first.
+    Wrapped(Vec<Wrapper>, Box<Program>),
 }
 
 impl Program {
@@ -53,7 +56,8 @@ impl Program {
         let few = |random: &mut Random, count: usize| -> Vec<Self> {
             (0..count).map(|_| Self::generate(random, depth - 1)).collect()
         };
-        match random.below(9) {
+        match random.below(12) {
+            9.. => Self::Wrapped(Wrapper::generate(random), one(random)),
             0 => Self::Sequence(few(random, 2)),
             1 => Self::Pipeline(one(random), one(random)),
             2 => Self::Map(2 + random.index(2), one(random)),
@@ -87,6 +91,7 @@ impl Program {
                 sum(&parts.iter().collect::<Vec<_>>(), 1)
             }
             Self::Flow(items, count, a, b) if !items.is_tolerant() => sum(&[a, b], *count),
+            Self::Wrapped(wrappers, part) if !wrappers.contains(&Wrapper::Fallback) => part.ends(),
             _ => [0, 0],
         }
     }
@@ -116,6 +121,9 @@ impl Program {
             Self::Flow(items, _, a, b) => {
                 let tolerated = tolerated || items.is_tolerant();
                 a.races_in(tolerated) || b.races_in(tolerated)
+            }
+            Self::Wrapped(wrappers, part) => {
+                part.races_in(tolerated || wrappers.contains(&Wrapper::Fallback))
             }
             _ => false,
         }
@@ -195,6 +203,10 @@ impl Program {
             Self::Join(join, parts) => patterns::join(join, &Self::build_all(&parts, &process)),
             Self::Flow(items, count, a, b) => {
                 patterns::flow(items, count, a.build(&process), b.build(&process), process)
+            }
+            Self::Wrapped(wrappers, part) => {
+                let part = part.build(&process);
+                wrappers.into_iter().fold(part, |agent, wrapper| wrapper.around(agent, &process))
             }
             Self::Map(items, part) => {
                 let map = MapReduce::new(
