@@ -35,6 +35,7 @@
 //! `SEMANTICS.md` in the repository.
 //!
 //! # Features
+//! - `rate-limit`: [`AgentExt::with_rate_limit`].
 //! - `testkit`: the contract that every [`Journal`] must keep, as a function to call from its tests.
 //!
 //! None is on by default. The crate opens no file, socket or process; it needs a tokio runtime with

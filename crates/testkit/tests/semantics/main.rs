@@ -19,6 +19,7 @@ mod nested;
 mod outside;
 mod panic;
 mod place;
+mod policy;
 mod retry;
 mod rules;
 mod settled;
