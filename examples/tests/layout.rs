@@ -64,6 +64,7 @@ fn arrows_are_those_of_the_architecture() {
 fn core_depends_on_nothing_heavy() {
     let allowed = [
         "async-trait",
+        "backon",
         "blake3",
         "futures",
         "serde",

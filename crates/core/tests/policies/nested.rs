@@ -110,7 +110,7 @@ fn every_failure_ends_as_the_policies_around_it_say() {
                 let outcome = result.as_ref().map(|n| *n).map_err(AgentError::class);
                 assert_eq!(outcome, expected, "{class} in {policies:?}");
                 assert_eq!(bodies.load(Ordering::SeqCst), 1, "{class} in {policies:?}");
-                assert_eq!(keys.lock().unwrap()[0].as_str(), "/work/step");
+                assert_eq!(keys.lock().unwrap()[0].as_str(), "/job/step");
                 run.quiesce().await;
                 drop(run);
 

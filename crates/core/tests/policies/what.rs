@@ -75,7 +75,7 @@ pub(crate) fn stepping(
     keys: &Arc<Mutex<Vec<Key>>>,
 ) -> BoxAgent<u64, u64> {
     let (bodies, keys, calls) = (bodies.clone(), keys.clone(), Log::default());
-    agent_fn("work", move |n: u64, cx| {
+    agent_fn("job", move |n: u64, cx| {
         let (bodies, keys) = (bodies.clone(), keys.clone());
         let class = classes.get(calls.note() - 1).copied();
         async move {
