@@ -25,9 +25,9 @@ impl RunContext {
     ///
     /// All attempts share the place of one [`child`](Self::child) of this name, each with fresh
     /// ordinals: the steps that an earlier attempt completed replay, only the others run. Each failed
-    /// attempt is journaled, so that crashes do not add attempts. It neither waits between attempts
-    /// nor decides what else may be tried again:
-    /// [`with_retry`](crate::AgentExt::with_retry) does that.
+    /// attempt is journaled, so that crashes do not add attempts. It waits between attempts only where
+    /// a failure [says for how long](AgentError::transient_for), and tries nothing else again:
+    /// [`with_retry`](crate::AgentExt::with_retry) does more.
     ///
     /// # Errors
     /// The last attempt's error.
@@ -179,7 +179,9 @@ impl RunContext {
         error: &AgentError,
     ) -> Result<Option<u64>, AgentError> {
         let key = self.attempt_key(attempt)?;
-        let wait = schedule.wait(attempt, || self.seed(&key)).filter(|wait| !wait.is_zero());
+        let wait = schedule.wait(attempt, || self.seed(&key));
+        let wait = wait.map(|wait| wait.max(error.retry_after().unwrap_or_default()));
+        let wait = wait.filter(|wait| !wait.is_zero());
         let again_at = wait.map(|wait| {
             let at = self.env().run.clock.worked().saturating_add(wait);
             // Up to a whole one, since it is waited for at least as long.

@@ -1,5 +1,6 @@
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -103,6 +104,12 @@ impl fmt::Display for Class {
 pub trait Classify: Error {
     /// The class of this error.
     fn class(&self) -> Class;
+
+    /// How long it says to wait before trying again, where it does; see
+    /// [`AgentError::transient_for`].
+    fn retry_after(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Classes the errors of other libraries: `std::fs::read(path).class(Class::Permanent)?`.

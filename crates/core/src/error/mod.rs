@@ -5,6 +5,7 @@ mod class;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,8 @@ pub enum AgentError {
         class: Class,
         /// The error itself.
         source: Source,
+        /// How long it says to wait before trying again, where it does.
+        retry_after: Option<Duration>,
     },
     /// A failure that the journal remembers from an earlier attempt or process.
     #[error("{0}")]
@@ -138,12 +141,30 @@ pub enum AgentError {
 impl AgentError {
     /// An error of the host's own, with its class.
     pub fn new(class: Class, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Failed { class, source: Source::new(error) }
+        Self::Failed { class, source: Source::new(error), retry_after: None }
     }
 
     /// A transient failure: the effect did not happen, and may be tried again.
     pub fn transient(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Class::Transient, error)
+    }
+
+    /// A transient failure that says how long to wait before trying again, as a service does that limits
+    /// its callers. A [retry](crate::AgentExt::with_retry) waits for at least that long.
+    pub fn transient_for(
+        retry_after: Duration,
+        error: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        let (class, source) = (Class::Transient, Source::new(error));
+        Self::Failed { class, source, retry_after: Some(retry_after) }
+    }
+
+    /// How long the error says to wait before trying again, where it does.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Failed { retry_after, .. } => *retry_after,
+            _ => None,
+        }
     }
 
     /// A permanent failure: the effect did not happen, and trying again will not help.
@@ -222,7 +243,8 @@ where
     E: Classify + Send + Sync + 'static,
 {
     fn from(error: E) -> Self {
-        Self::new(error.class(), error)
+        let (class, retry_after) = (error.class(), error.retry_after());
+        Self::Failed { class, source: Source::new(error), retry_after }
     }
 }
 

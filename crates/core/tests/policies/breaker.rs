@@ -178,7 +178,7 @@ proptest! {
                                 running.insert(id, (model.since, ending, call));
                                 id += 1;
                             }
-                            (Poll::Ready(Err(AgentError::Failed { class, source })), false) => {
+                            (Poll::Ready(Err(AgentError::Failed { class, source, .. })), false) => {
                                 prop_assert_eq!(class, Class::Transient);
                                 let rejected = source.downcast_ref::<Rejected>();
                                 let after = rejected.map(|rejected| rejected.retry_after);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use maniple_core::policy::RetryPolicy;
+use maniple_core::policy::{Breaker, RetryPolicy};
 use maniple_core::{
     AgentError, AgentExt, BaseAgent, Budget, Class, Effect, EventKind, MemoryJournal, Run, RunId,
     agent_fn,
@@ -242,6 +242,43 @@ async fn a_resumed_retry_waits_for_what_is_left_and_makes_the_attempts_that_are_
     let again = run.execute(agent(), 0).await.unwrap_err();
     assert_eq!(again.recorded(), error.recorded());
     assert_eq!((log.len(), began.elapsed()), (3, Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_says_how_long_to_wait_is_heard() {
+    let log = Log::default();
+    let calls = log.clone();
+    let limited = agent_fn("limited", move |(): (), _cx| {
+        let call = calls.note();
+        async move {
+            match call {
+                1 => Err(AgentError::transient_for(90_000 * MS, "too many requests")),
+                // Less than the policy waits anyway.
+                2 => Err(AgentError::transient_for(1 * MS, "too many requests")),
+                _ => Ok(()),
+            }
+        }
+    });
+    let run = open(Run::builder("test")).await;
+    let policy = RetryPolicy::network().without_jitter();
+    run.execute(limited.with_retry(policy), ()).await.unwrap();
+    let times = log.times();
+    let waits: Vec<_> = times.windows(2).map(|pair| (pair[1] - pair[0]).as_millis() / 10).collect();
+    assert_eq!(waits, [9_000, 40]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_wait_until_a_breaker_lets_them_through() {
+    let breaker = Breaker::new("service").with_window(1, 1).with_open_for(5_000 * MS);
+    let log = Log::default();
+    let agent = failing(vec![Class::Transient], &log).with_breaker(&breaker);
+    let run = open(Run::builder("test")).await;
+    let began = Instant::now();
+    let policy = RetryPolicy::network().without_jitter();
+    assert_eq!(run.execute(agent.with_retry(policy), 0).await.unwrap(), 2);
+    // The second attempt is rejected after 200 ms, and the third comes when it may.
+    assert_eq!(log.len(), 2);
+    assert!((5_000..5_010).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -90,6 +90,10 @@ impl Classify for Rejected {
     fn class(&self) -> Class {
         Class::Transient
     }
+
+    fn retry_after(&self) -> Option<Duration> {
+        Some(self.retry_after)
+    }
 }
 
 impl Breaker {

@@ -14,7 +14,8 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// The wait after the n-th failed attempt is `shortest × factor^(n−1)` and at most `longest`; with
 /// jitter, which is on, it is up to twice that, and still at most `longest`. What is drawn for an
 /// attempt depends on the run, the place and the attempt alone: it differs between runs and is the
-/// same on a resume.
+/// same on a resume. Where a failure says [how long to wait](crate::AgentError::transient_for), as a
+/// [`Rejected`](crate::policy::Rejected) call of a breaker does, the wait is at least that.
 ///
 /// | policy | attempts | shortest | longest |
 /// | --- | --- | --- | --- |
