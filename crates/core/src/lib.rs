@@ -77,7 +77,7 @@ pub use broken::Rule;
 pub use budget::{Budget, Exhausted, Lease, Reservation};
 pub use context::{ChildKey, RunContext};
 pub use error::{AgentError, Class, Classify, RecordedError, ResultExt, Source};
-pub use event::{AgentEvent, EventKind, Events, Lost, Progress};
+pub use event::{AgentEvent, EventKind, EventSink, Events, Lost, Progress, TracingSink};
 pub use identity::{Digest, IdempotencyKey, Key, Name, RunId};
 pub use journal::{Fact, Journal, JournalError, MemoryJournal, Outcome, Payload, Record};
 pub use permission::Permissions;

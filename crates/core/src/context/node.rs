@@ -99,6 +99,16 @@ impl Node {
         })
     }
 
+    /// What the host calls this place; `None` for the root, and for one of many, which goes by a
+    /// number or key.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match (&self.segment, &self.parent) {
+            (Segment::Named(name, _), _) => Some(name.as_str()),
+            (Segment::Attempt(_) | Segment::Narrowed, Some(parent)) => parent.node.name(),
+            _ => None,
+        }
+    }
+
     /// The attempts around this context, outermost first, as `2.1`; empty outside of any.
     pub(crate) fn attempts(&self) -> String {
         let mut attempts = self.parent.as_ref().map_or(String::new(), |p| p.node.attempts());

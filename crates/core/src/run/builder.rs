@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
@@ -12,15 +12,13 @@ use crate::broken::Rule;
 use crate::budget::{Budget, Lease};
 use crate::context::env::Env;
 use crate::error::AgentError;
+use crate::event::{EventKind, EventSink, Events, Hub};
 use crate::extensions::Extensions;
 use crate::identity::{Key, RunId};
 use crate::journal::{Fact, History, Journal};
 use crate::permission::Permissions;
 use crate::scope::{GRACE, Stop, after};
 use crate::step::{ParkAll, Reconciler};
-
-/// More than anybody wants to keep in memory.
-const MOST_EVENTS: usize = 1 << 20;
 
 /// What a run is given before it is opened.
 #[derive(Debug)]
@@ -35,7 +33,7 @@ pub struct RunBuilder {
     permissions: Permissions,
     extensions: Extensions,
     grace: Duration,
-    event_buffer: usize,
+    events: Hub,
     #[cfg(feature = "broken")]
     broken: std::collections::BTreeSet<Rule>,
 }
@@ -53,7 +51,7 @@ impl RunBuilder {
             permissions: Permissions::all(),
             extensions: Extensions::default(),
             grace: GRACE,
-            event_buffer: 1024,
+            events: Hub::default(),
             #[cfg(feature = "broken")]
             broken: std::collections::BTreeSet::new(),
         }
@@ -115,11 +113,17 @@ impl RunBuilder {
         self
     }
 
-    /// How many events a listener may be behind before it loses the oldest; 1024 by default, at most
-    /// about a million, rounded up to a power of two.
-    pub fn with_event_buffer(mut self, events: usize) -> Self {
-        self.event_buffer = events;
+    /// Who hears every event from the opening on, inside the agent's work; see [`EventSink`] for what
+    /// that asks of it. Sinks are called in the order in which they were given; none by default.
+    pub fn with_sink(mut self, sink: impl EventSink) -> Self {
+        self.events.add_sink(Arc::new(sink));
         self
+    }
+
+    /// The events of the run that will be opened, from its opening on; see [`Events`]. The stream
+    /// ends where the run is never opened, too.
+    pub fn events(&self) -> Events {
+        self.events.listen()
     }
 
     /// Breaks a rule on purpose.
@@ -144,7 +148,7 @@ impl RunBuilder {
             Some(journal) => journal.load().await.map_err(failed)?,
             None => Vec::new(),
         };
-        let goes_on = !records.is_empty();
+        let loaded = records.len() as u64;
         let mut history = History::load(records).map_err(failed)?;
         history.replaces_deliveries = self.breaks(Rule::FirstDeliveryWins);
         let begun = history.started().cloned();
@@ -164,18 +168,17 @@ impl RunBuilder {
             delivered: Notify::new(),
             hashes: history.hashes().clone(),
             history: Apart(Mutex::new(history)),
-            events: OnceLock::new(),
-            event_buffer: self.event_buffer.clamp(1, MOST_EVENTS),
-            sequence: AtomicU64::new(0),
+            events: self.events,
             stopped: OnceLock::new(),
-            decided: AtomicBool::new(goes_on),
+            decided: AtomicBool::new(loaded > 0),
             calls: Mutex::default(),
             #[cfg(feature = "broken")]
             broken: self.broken,
         });
         if begun.is_none() {
-            run.record(&root, Fact::Started { run: id, name }).await?;
+            run.record(&root, Fact::Started { run: id, name: name.clone() }).await?;
         }
+        run.emit(|| root, || EventKind::Opened { name, records: loaded });
         let left = |at: SystemTime| at.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
         let env = Env {
             run,

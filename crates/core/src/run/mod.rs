@@ -138,9 +138,10 @@ impl Run {
         self.env.run.clock.worked()
     }
 
-    /// The run's events from here on; see [`Events`].
+    /// The run's events from here on; see [`Events`]. Those from the first one on are
+    /// [`RunBuilder::events`].
     pub fn events(&self) -> Events {
-        self.env.run.listen()
+        self.env.run.events.listen()
     }
 
     /// Asks everything to stop. Steps in flight have the run's grace to end; then they are aborted.

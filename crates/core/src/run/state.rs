@@ -2,19 +2,19 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::Notify;
 
 use super::clock::WorkClock;
 use super::stats::Counters;
 use crate::broken::Rule;
 use crate::contain;
 use crate::error::{AgentError, Source};
-use crate::event::{AgentEvent, EventKind, Events};
+use crate::event::{EventKind, Hub};
 use crate::identity::{Digest, IdempotencyKey, Key, RunId};
 use crate::journal::{Fact, History, Journal, JournalError, Record, Spot, Standing, Visit};
 use crate::policy::Calls;
@@ -37,10 +37,7 @@ pub(crate) struct RunState {
     /// Those of the history, to hash keys before it is locked.
     pub(crate) hashes: RandomState,
     pub(super) history: Apart<Mutex<History>>,
-    /// Made when somebody listens for the first time: its whole buffer is made with it.
-    pub(super) events: OnceLock<broadcast::Sender<AgentEvent>>,
-    pub(super) event_buffer: usize,
-    pub(super) sequence: AtomicU64,
+    pub(super) events: Hub,
     pub(super) stopped: OnceLock<JournalError>,
     /// Whether anything was decided in this run, so that few runs look for decisions.
     pub(super) decided: AtomicBool,
@@ -207,26 +204,11 @@ impl RunState {
         IdempotencyKey::new(&self.id, key, input)
     }
 
-    pub(crate) fn listen(&self) -> Events {
-        let events = self.events.get_or_init(|| broadcast::Sender::new(self.event_buffer));
-        Events(events.subscribe())
-    }
-
+    /// Tells of an event, which is not made where nobody listens. Sinks are a host's code: nothing is
+    /// locked by whoever calls this.
     pub(crate) fn emit(&self, path: impl FnOnce() -> Key, kind: impl FnOnce() -> EventKind) {
-        let listened = self.events.get();
-        let traced = tracing::enabled!(target: "maniple", tracing::Level::DEBUG);
-        if listened.is_none() && !traced {
-            return;
-        }
-        let (path, kind) = (path(), kind());
-        if traced {
-            tracing::debug!(target: "maniple", run = %self.id, %path, event = ?kind);
-        }
-        if let Some(events) = listened {
-            let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
-            let time = SystemTime::now();
-            // Nobody listening any more is no failure.
-            let _ = events.send(AgentEvent { run: self.id.clone(), path, sequence, time, kind });
+        if self.events.is_heard() {
+            self.events.tell(&self.id, path(), kind());
         }
     }
 

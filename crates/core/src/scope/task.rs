@@ -13,7 +13,7 @@ use crate::broken::Rule;
 use crate::contain::{contain, panicked};
 use crate::context::RunContext;
 use crate::error::AgentError;
-use crate::event::EventKind;
+use crate::event::{EventKind, agent_span, mark_failed};
 
 /// A task of a scope that has ended.
 #[derive(Debug)]
@@ -83,22 +83,19 @@ impl RunContext {
         F: FnOnce(Self) -> Fut,
         Fut: Future<Output = Result<T, AgentError>>,
     {
-        self.emit(|| EventKind::Started);
-        let span = tracing::debug_span!(
-            target: "maniple",
-            "invoke_agent",
-            "gen_ai.operation.name" = "invoke_agent",
-            "gen_ai.agent.name" = %self.node.path(),
-            "maniple.run.id" = %self.run_id(),
-        );
-        let work = async { work(self.clone()).await }.instrument(span);
+        let span = agent_span(self);
+        span.in_scope(|| self.emit(|| EventKind::Started));
+        let work = async { work(self.clone()).await }.instrument(span.clone());
         let result = if self.env().run.breaks(Rule::PanicsAreContained) {
             work.await
         } else {
             contain(|| self.path(), work).await
         };
-        self.emit(|| EventKind::Finished {
-            error: result.as_ref().err().map(AgentError::recorded),
+        mark_failed(&span, &result);
+        span.in_scope(|| {
+            self.emit(|| EventKind::Finished {
+                error: result.as_ref().err().map(AgentError::recorded),
+            });
         });
         result
     }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::guard::guarded;
 use super::{Effect, StepOptions, encode, receipt};
@@ -14,7 +15,7 @@ use crate::contain::contain;
 use crate::context::RunContext;
 use crate::context::env::Env;
 use crate::error::AgentError;
-use crate::event::EventKind;
+use crate::event::{EventKind, mark_failed, mark_used, step_span};
 use crate::identity::{Digest, IdempotencyKey, Key};
 use crate::journal::{Fact, Outcome};
 use crate::run::count;
@@ -109,21 +110,24 @@ impl RunContext {
             used: Mutex::new(None),
         }));
         count(&run.counters.steps_run, 1);
-        run.emit(|| key.clone(), || EventKind::StepStarted { effect: options.effect });
+        let span = step_span(&run.id, key, options.effect);
+        span.in_scope(|| {
+            run.emit(|| key.clone(), || EventKind::StepStarted { effect: options.effect });
+        });
         reservation.start();
         let began = Instant::now();
         let watched = step.clone();
         let body = guarded(run, async move { body(input, watched).await });
-        let result = contain(|| key.clone(), body).await;
+        let result = contain(|| key.clone(), body.instrument(span.clone())).await;
         let spent = step.used(options.reserve);
-        run.emit(
-            || key.clone(),
-            || EventKind::StepFinished {
-                error: result.as_ref().err().map(AgentError::recorded),
-                took: began.elapsed(),
-                spent,
-            },
-        );
+        mark_failed(&span, &result);
+        mark_used(&span, spent);
+        span.in_scope(|| {
+            let error = || result.as_ref().err().map(AgentError::recorded);
+            let kind = || EventKind::StepFinished { error: error(), took: began.elapsed(), spent };
+            run.emit(|| key.clone(), kind);
+        });
+        drop(span);
         // A task that could not be aborted may come this far when nobody waits for it any more. A
         // latch, on the other hand, is about what comes next.
         self.check_unfenced()?;

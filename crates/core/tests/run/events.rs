@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use futures::FutureExt;
+use futures::{FutureExt, StreamExt};
 use maniple_core::{
-    AgentError, AgentEvent, Effect, EventKind, Events, Key, Lost, Progress, Run, RunContext, Scope,
-    agent_fn,
+    AgentError, AgentEvent, Effect, EventKind, Events, Key, Lost, MemoryJournal, Progress, Run,
+    RunContext, Scope, agent_fn,
 };
 
 use tokio::task::unconstrained;
@@ -102,20 +102,108 @@ async fn a_step_that_runs_and_one_that_is_replayed_are_told_apart() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_listener_is_told_how_much_it_lost_and_slows_nobody() {
     const BUFFER: usize = 16;
-    let run = open(Run::builder("slow").with_event_buffer(BUFFER)).await;
-    let mut slow = run.events();
-    let mut quick = run.events();
+    let run = open(Run::builder("slow")).await;
+    let mut slow = run.events().with_buffer(BUFFER);
+    let mut unspoken = run.events();
+    let mut patient = run.events().keep_all();
+    let mut quick = run.events().with_buffer(0);
     let mut all = Vec::new();
     let cx = run.context();
-    for done in 0..1000 {
+    for done in 0..5000 {
         // It is no future, so there is nothing that it could wait for.
         cx.progress(|| progress(done));
         all.extend(received(&mut quick).0);
     }
-    assert_eq!(all.len(), 1000);
+    assert_eq!(all.len(), 5000);
     let (kept, lost) = received(&mut slow);
     assert_eq!(kept, all[all.len() - BUFFER..], "it keeps the newest");
-    assert_eq!(lost, 1000 - BUFFER as u64);
+    assert_eq!(lost, 5000 - BUFFER as u64);
+    let (kept, lost) = received(&mut unspoken);
+    assert_eq!((kept.len(), lost), (1024, 5000 - 1024), "it need not say how many it keeps");
+    assert_eq!(received(&mut patient), (all, 0), "it may keep them all");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_buffer_that_is_made_smaller_loses_the_oldest() {
+    let run = open(Run::builder("smaller")).await;
+    let events = run.events();
+    for done in 0..10 {
+        run.context().progress(|| progress(done));
+    }
+    let mut events = events.with_buffer(3);
+    assert_eq!(events.next().await, Some(Err(Lost(7))), "the gap comes in its place");
+    let kept: Vec<u64> = received(&mut events).0.iter().map(|event| event.sequence).collect();
+    assert_eq!(kept, [7, 8, 9]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_numbers_of_a_stream_leave_out_what_was_lost_and_nothing_else() {
+    const TASKS: u64 = 8;
+    const TIMES: u64 = 200;
+    let run = open(Run::builder("gaps")).await;
+    let mut events = run.events().with_buffer(5);
+    let listening = tokio::spawn(async move {
+        let (mut next, mut lost) = (0, 0);
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) => {
+                    assert_eq!(event.sequence, next);
+                    next += 1;
+                }
+                Err(Lost(events)) => {
+                    next += events;
+                    lost += events;
+                }
+            }
+        }
+        (next, lost)
+    });
+    let mut patient = run.events().keep_all();
+    let mut scope = Scope::open(&run.context()).unwrap();
+    for task in 0..TASKS {
+        let child = scope.child_at(task);
+        scope.spawn(child, |cx| tells(cx, TIMES));
+    }
+    while scope.next().await.is_some() {}
+    scope.close().await;
+    drop(run);
+    let (told, lost) = listening.await.unwrap();
+    let all = TASKS * (TIMES + 2);
+    assert_eq!(told, all);
+    assert!(lost < all);
+    let sequences = received(&mut patient).0.into_iter().map(|event| event.sequence);
+    assert!(sequences.eq(0..all), "the order of the numbers is that of the stream");
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_are_a_stream() {
+    let run = open(Run::builder("stream")).await;
+    let events = run.events();
+    for done in 0..3 {
+        run.context().progress(|| progress(done));
+    }
+    drop(run);
+    let all: Vec<_> = events.map(|event| event.unwrap().sequence).collect().await;
+    assert_eq!(all, [0, 1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_listens_before_the_run_is_opened_hears_the_opening() {
+    let journal = MemoryJournal::new();
+    for (records, begins) in [(0, true), (1, false)] {
+        let builder = Run::builder("first name").with_journal(journal.clone());
+        let mut events = builder.events();
+        let run = open(builder).await;
+        let (events, _) = received(&mut events);
+        let opened = EventKind::Opened { name: "first name".into(), records };
+        assert_eq!(events.len(), 1, "a new run: {begins}");
+        assert_eq!((events[0].sequence, &events[0].kind), (0, &opened));
+        assert_eq!((&events[0].run, events[0].path.as_str()), (run.id(), ""));
+    }
+    let builder = Run::builder("never opened");
+    let mut events = builder.events();
+    drop(builder);
+    assert!(events.next().await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,8 +212,10 @@ async fn what_nobody_listens_to_is_not_made() {
     run.context().progress(|| panic!("somebody is told"));
     let mut events = run.events();
     run.context().progress(|| progress(1));
-    let (events, _) = received(&mut events);
-    assert_eq!(events.len(), 1, "a listener hears what comes after it began");
+    let (heard, _) = received(&mut events);
+    assert_eq!(heard.len(), 1, "a listener hears what comes after it began");
+    drop(events);
+    run.context().progress(|| panic!("somebody is still told"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -74,6 +74,17 @@ pub enum BreakerState {
     HalfOpen,
 }
 
+impl BreakerState {
+    /// As it is written in JSON: `closed`, `open` or `half_open`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+        }
+    }
+}
+
 /// A call that a [`Breaker`] did not let through. It is [transient](Class::Transient): nothing
 /// happened, and it may be tried again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

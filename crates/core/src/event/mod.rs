@@ -1,11 +1,21 @@
 //! What a run tells those who listen.
 
+mod hub;
+mod json_lines;
+mod sink;
+mod stream;
+mod trace;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::broadcast;
-use tokio::sync::broadcast::error::RecvError;
+
+pub(crate) use hub::Hub;
+pub use sink::EventSink;
+pub use stream::{Events, Lost};
+pub use trace::TracingSink;
+pub(crate) use trace::{agent_span, mark_failed, mark_used, step_span};
 
 use crate::budget::Budget;
 use crate::error::RecordedError;
@@ -13,15 +23,21 @@ use crate::identity::{Key, RunId};
 use crate::policy::BreakerState;
 use crate::step::Effect;
 
-/// Something that happened in a run. Also emitted through `tracing`, under the target `maniple`.
+/// Something that happened in a run.
+///
+/// A host hears of it as a stream ([`Run::events`](crate::Run::events)), as lines of JSON
+/// ([`Events::write_json_lines`]), through `tracing` ([`TracingSink`]), or by an [`EventSink`] of its
+/// own. It holds no input and no output of an agent; the texts of errors and of progress are the
+/// agent's own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AgentEvent {
     /// The run.
     pub run: RunId,
     /// The context or step that it happened to.
     pub path: Key,
-    /// Counts the events of this process's part of the run. The events of one context come in its
-    /// order.
+    /// Counts the events of this process's part of the run, from 0. None is made, and none counted,
+    /// while nobody listens; in a stream a number that is left out is an event that was lost. The
+    /// events of one context come in its order.
     pub sequence: u64,
     /// When.
     pub time: SystemTime,
@@ -34,6 +50,15 @@ pub struct AgentEvent {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventKind {
+    /// The run was opened. It comes first, so that only who listened before
+    /// ([`RunBuilder::with_sink`](crate::RunBuilder::with_sink),
+    /// [`RunBuilder::events`](crate::RunBuilder::events)) hears of it.
+    Opened {
+        /// The name that the run was first opened with.
+        name: Arc<str>,
+        /// How many records its journal held: 0 for a new run.
+        records: u64,
+    },
     /// An agent began.
     Started,
     /// An agent ended; `None` is success.
@@ -112,33 +137,4 @@ pub struct Progress {
     pub done: u64,
     /// How much there is to do, where that is known.
     pub total: Option<u64>,
-}
-
-/// The events of a run, from the moment of subscribing.
-///
-/// A listener that is slower than the run loses the oldest events and is told how many; it never
-/// slows the run.
-#[derive(Debug)]
-pub struct Events(pub(crate) broadcast::Receiver<AgentEvent>);
-
-/// This many events were lost, because the listener was slower than the run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0} events were lost")]
-pub struct Lost(pub u64);
-
-impl Events {
-    /// The next event, or `None` when the run is gone.
-    ///
-    /// # Errors
-    /// [`Lost`] where the listener fell behind; the next call goes on after the gap.
-    ///
-    /// # Cancel safety
-    /// Cancel safe: a dropped call takes no event.
-    pub async fn next(&mut self) -> Option<Result<AgentEvent, Lost>> {
-        match self.0.recv().await {
-            Ok(event) => Some(Ok(event)),
-            Err(RecvError::Lagged(lost)) => Some(Err(Lost(lost))),
-            Err(RecvError::Closed) => None,
-        }
-    }
 }
