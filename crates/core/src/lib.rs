@@ -37,6 +37,8 @@
 //! # Features
 //! - `rate-limit`: [`AgentExt::with_rate_limit`].
 //! - `testkit`: the contract that every [`Journal`] must keep, as a function to call from its tests.
+//! - `tools`: tools for models, `Tool` and `ToolRegistry`: schemas made of types, arguments that are
+//!   checked, calls that are steps, and definitions as the providers take them.
 //!
 //! None is on by default. The crate opens no file, socket or process; it needs a tokio runtime with
 //! its time driver.
@@ -68,6 +70,8 @@ mod signal;
 mod step;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+#[cfg(feature = "tools")]
+mod tool;
 mod version;
 
 pub use agent::{AgentExt, BaseAgent, BoxAgent, FnAgent, Map, agent_fn};
@@ -86,6 +90,12 @@ pub use scope::{Children, Done, Scope, Timing};
 pub use signal::Delivery;
 pub use step::{
     Effect, Fate, InDoubt, ParkAll, Reconciled, Reconciler, StepContext, StepOptions, reconciler_fn,
+};
+#[cfg(feature = "tools")]
+pub use tool::{
+    FnTool, Position, RegisterError, Tool, ToolAgent, ToolCall, ToolError, ToolNameFault,
+    ToolOutcome, ToolOutput, ToolRegistry, ToolRegistryBuilder, ToolResponse, ToolSpec, Violation,
+    tool_fn,
 };
 
 #[cfg(doctest)]
