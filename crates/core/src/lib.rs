@@ -93,9 +93,9 @@ pub use step::{
 };
 #[cfg(feature = "tools")]
 pub use tool::{
-    FnTool, Position, RegisterError, Tool, ToolAgent, ToolCall, ToolError, ToolNameFault,
-    ToolOutcome, ToolOutput, ToolRegistry, ToolRegistryBuilder, ToolResponse, ToolSpec, Violation,
-    tool_fn,
+    ArgumentFault, FnTool, JsonPosition, RegisterError, Tool, ToolAgent, ToolCall, ToolError,
+    ToolNameFault, ToolOutcome, ToolOutput, ToolRegistry, ToolRegistryBuilder, ToolResponse,
+    ToolSpec, tool_fn,
 };
 
 #[cfg(doctest)]

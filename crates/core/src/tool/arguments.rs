@@ -9,13 +9,13 @@ use serde_json::Value;
 use serde_path_to_error::Segment;
 
 use super::registry::Entry;
-use super::response::{Position, ToolError, ToolOutcome, ToolResponse, Violation};
+use super::response::{ArgumentFault, JsonPosition, ToolError, ToolOutcome, ToolResponse};
 use crate::contain::message;
 use crate::error::Class;
 
-/// How many violations a model is told of.
+/// How many faults a model is told of.
 const MOST: usize = 16;
-/// How long a path is at most, in bytes, and how long the other texts of a violation are.
+/// How long a path is at most, in bytes, and how long the other texts of a fault are.
 const LONGEST_PATH: usize = 200;
 const LONGEST_TEXT: usize = 300;
 /// How long a value is that is shown to the model again.
@@ -47,28 +47,28 @@ fn parse(sent: Value) -> Result<Value, ToolError> {
         return Ok(Value::Object(serde_json::Map::new()));
     }
     serde_json::from_str(&text).map_err(|error| {
-        let position = Position { line: error.line(), column: error.column() };
+        let position = JsonPosition { line: error.line(), column: error.column() };
         let text = format!("the arguments are not JSON: {error}");
         ToolError { position: Some(position), ..ToolError::new(Class::Permanent, text) }
     })
 }
 
 fn check(entry: &Entry, arguments: &Value) -> Result<(), ToolError> {
-    let (violations, omitted) = if entry.validator.is_valid(arguments) {
+    let (faults, omitted) = if entry.validator.is_valid(arguments) {
         match entry.spec.misfit(arguments) {
             None => return Ok(()),
             Some(misfit) => (vec![misfit], 0),
         }
     } else {
-        violations(entry, arguments)
+        faults(entry, arguments)
     };
     let text = "the arguments do not fit the tool's schema";
-    Err(ToolError { violations, omitted, ..ToolError::new(Class::Permanent, text) })
+    Err(ToolError { faults, omitted, ..ToolError::new(Class::Permanent, text) })
 }
 
-/// The first violations, and how many more there are. The order in which they are found is the
+/// The first faults, and how many more there are. The order in which they are found is the
 /// validator's own affair; that in which they are told is not.
-fn violations(entry: &Entry, arguments: &Value) -> (Vec<Violation>, usize) {
+fn faults(entry: &Entry, arguments: &Value) -> (Vec<ArgumentFault>, usize) {
     let errors: Vec<_> = entry.validator.iter_errors(arguments).collect();
     let mut meant = Vec::with_capacity(errors.len());
     for error in &errors {
@@ -80,7 +80,7 @@ fn violations(entry: &Entry, arguments: &Value) -> (Vec<Violation>, usize) {
     meant.sort_by_cached_key(|error| (place(error), error.masked().to_string()));
     let omitted = meant.len().saturating_sub(MOST);
     let schema = entry.spec.schema().as_value();
-    (meant.iter().take(MOST).map(|error| violation(error, schema)).collect(), omitted)
+    (meant.iter().take(MOST).map(|error| fault(error, schema)).collect(), omitted)
 }
 
 /// Where one of several alternatives is clearly the one that was meant, what is wrong there says more
@@ -111,15 +111,15 @@ where
     }
 }
 
-fn violation(error: &ValidationError<'_>, schema: &Value) -> Violation {
-    Violation {
+fn fault(error: &ValidationError<'_>, schema: &Value) -> ArgumentFault {
+    ArgumentFault {
         path: shorten_path(error.instance_path().as_str()),
         problem: shorten(error.masked_with(shown(error.instance())).to_string(), LONGEST_TEXT),
         allowed: allowed(error, schema),
     }
 }
 
-/// What the schema says at the keyword that was violated.
+/// What the schema says at the keyword that does not hold.
 fn allowed(error: &ValidationError<'_>, schema: &Value) -> Option<Value> {
     let at = error.schema_path().as_str();
     let allowed = match error.kind() {
@@ -147,7 +147,7 @@ fn shown(value: &Value) -> String {
 }
 
 /// What keeps a value from a type, if anything does.
-pub(super) fn misfit<A: DeserializeOwned>(arguments: &Value) -> Option<Violation> {
+pub(super) fn misfit<A: DeserializeOwned>(arguments: &Value) -> Option<ArgumentFault> {
     let error = serde_path_to_error::deserialize::<_, A>(arguments).err()?;
     let mut path = String::new();
     for segment in error.path() {
@@ -164,7 +164,7 @@ pub(super) fn misfit<A: DeserializeOwned>(arguments: &Value) -> Option<Violation
         }
     }
     let problem = shorten(error.inner().to_string(), LONGEST_TEXT);
-    Some(Violation { path: shorten_path(&path), problem, allowed: None })
+    Some(ArgumentFault { path: shorten_path(&path), problem, allowed: None })
 }
 
 /// The path, or that of what it stands in.

@@ -53,8 +53,8 @@ use crate::step::{StepContext, StepOptions};
 ///
 ///         let wrong = tools.call(&cx, "search", json!({ "query": "ants", "limit": 99 })).await?;
 ///         let error = wrong.error.expect("99 is more than 50");
-///         assert_eq!(error.violations[0].path, "/limit");
-///         assert_eq!(error.violations[0].problem, "99 is greater than the maximum of 50");
+///         assert_eq!(error.faults[0].path, "/limit");
+///         assert_eq!(error.faults[0].problem, "99 is greater than the maximum of 50");
 ///         Ok(())
 ///     }
 /// });

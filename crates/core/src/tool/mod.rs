@@ -21,7 +21,7 @@ pub use call::ToolCall;
 pub use function::{FnTool, tool_fn};
 pub use name::ToolNameFault;
 pub use registry::{RegisterError, ToolRegistry, ToolRegistryBuilder};
-pub use response::{Position, ToolError, ToolOutcome, ToolOutput, ToolResponse, Violation};
+pub use response::{ArgumentFault, JsonPosition, ToolError, ToolOutcome, ToolOutput, ToolResponse};
 pub use spec::ToolSpec;
 
 use crate::error::AgentError;

@@ -79,18 +79,18 @@ pub struct ToolError {
     pub text: String,
     /// What is wrong with the arguments, in the order of the paths; at most 16.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub violations: Vec<Violation>,
+    pub faults: Vec<ArgumentFault>,
     /// How many more things are wrong with them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub omitted: usize,
     /// Where arguments that came as a text stop being JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub position: Option<Position>,
+    pub position: Option<JsonPosition>,
 }
 
 /// One thing that is wrong with the arguments.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Violation {
+pub struct ArgumentFault {
     /// The JSON pointer of the value that is wrong; empty for the arguments as a whole. Where it
     /// would be longer than 200 bytes, it is that of what the value stands in.
     pub path: String,
@@ -103,7 +103,7 @@ pub struct Violation {
 
 /// A place in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Position {
+pub struct JsonPosition {
     /// The line, from 1.
     pub line: usize,
     /// How many bytes of the line were read.
@@ -182,16 +182,16 @@ impl ToolResponse {
 
 impl ToolError {
     pub(super) fn new(class: Class, text: impl Into<String>) -> Self {
-        let (text, violations) = (text.into(), Vec::new());
-        Self { class, text, violations, omitted: 0, position: None }
+        let (text, faults) = (text.into(), Vec::new());
+        Self { class, text, faults, omitted: 0, position: None }
     }
 }
 
 impl fmt::Display for ToolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)?;
-        for (i, violation) in self.violations.iter().enumerate() {
-            write!(f, "{} {violation}", if i == 0 { ":" } else { ";" })?;
+        for (i, fault) in self.faults.iter().enumerate() {
+            write!(f, "{} {fault}", if i == 0 { ":" } else { ";" })?;
         }
         if self.omitted > 0 {
             write!(f, "; and {} more", self.omitted)?;
@@ -200,7 +200,7 @@ impl fmt::Display for ToolError {
     }
 }
 
-impl fmt::Display for Violation {
+impl fmt::Display for ArgumentFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.path.as_str() {
             "" => f.write_str(&self.problem),

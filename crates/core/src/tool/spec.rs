@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::arguments::misfit;
-use super::response::Violation;
+use super::response::ArgumentFault;
 use crate::permission::Permissions;
 use crate::step::{Effect, StepOptions};
 
@@ -18,7 +18,7 @@ pub struct ToolSpec {
     description: Arc<str>,
     schema: Schema,
     options: StepOptions,
-    misfit: Option<fn(&Value) -> Option<Violation>>,
+    misfit: Option<fn(&Value) -> Option<ArgumentFault>>,
 }
 
 impl ToolSpec {
@@ -89,7 +89,7 @@ impl ToolSpec {
     }
 
     /// What keeps these arguments from the type, if anything does.
-    pub(super) fn misfit(&self, arguments: &Value) -> Option<Violation> {
+    pub(super) fn misfit(&self, arguments: &Value) -> Option<ArgumentFault> {
         self.misfit.and_then(|misfit| misfit(arguments))
     }
 }

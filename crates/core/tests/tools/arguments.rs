@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use maniple_core::{Class, Effect, Position, Run, ToolOutcome, ToolResponse, tool_fn};
+use maniple_core::{Class, Effect, JsonPosition, Run, ToolOutcome, ToolResponse, tool_fn};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
@@ -65,14 +65,14 @@ async fn order(arguments: Value) -> ToolResponse {
     response
 }
 
-/// Path, problem and what is allowed, of each violation.
+/// Path, problem and what is allowed, of each fault.
 async fn wrong(arguments: Value) -> Vec<(String, String, Value)> {
     let response = order(arguments).await;
     assert_eq!(response.outcome, ToolOutcome::Rejected);
     let error = response.error.unwrap();
     assert_eq!(error.class, Class::Permanent);
-    let told = |v: maniple_core::Violation| (v.path, v.problem, v.allowed.unwrap_or_default());
-    error.violations.into_iter().map(told).collect()
+    let told = |v: maniple_core::ArgumentFault| (v.path, v.problem, v.allowed.unwrap_or_default());
+    error.faults.into_iter().map(told).collect()
 }
 
 fn told(path: &str, problem: &str, allowed: Value) -> (String, String, Value) {
@@ -80,7 +80,7 @@ fn told(path: &str, problem: &str, allowed: Value) -> (String, String, Value) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_violation_is_told_with_its_path_what_is_wrong_and_what_is_allowed() {
+async fn every_fault_is_told_with_its_path_what_is_wrong_and_what_is_allowed() {
     let arguments = json!({ "count": 12, "color": "pink", "tags": { "a/b": "x" }, "size": 1 });
     let fields = json!(["color", "count", "lines", "shape", "tags"]);
     assert_eq!(
@@ -129,7 +129,7 @@ async fn a_text_that_is_no_json_is_refused_with_the_place() {
     let response = order(Value::from("{\"count\": 1,\n \"lines\": [}")).await;
     assert_eq!(response.outcome, ToolOutcome::Rejected);
     let error = response.error.unwrap();
-    assert_eq!(error.position, Some(Position { line: 2, column: 12 }));
+    assert_eq!(error.position, Some(JsonPosition { line: 2, column: 12 }));
     assert!(error.text.ends_with("at line 2 column 12"), "{error}");
 }
 
@@ -168,8 +168,8 @@ async fn what_a_model_is_told_is_short_however_much_is_wrong() {
     arguments["tags"][&long] = json!({});
     let response = order(arguments.clone()).await;
     let error = response.error.clone().unwrap();
-    assert_eq!((error.violations.len(), error.omitted), (16, 10_002 - 16));
-    assert!(error.violations.iter().all(|v| arguments.pointer(&v.path).is_some()));
+    assert_eq!((error.faults.len(), error.omitted), (16, 10_002 - 16));
+    assert!(error.faults.iter().all(|v| arguments.pointer(&v.path).is_some()));
     assert!(response.for_model().len() < 16_000, "{}", response.for_model().len());
     assert_eq!(order(arguments).await, response);
 }

@@ -30,6 +30,19 @@ async fn a_tool_that_does_not_exist_is_answered_without_a_step() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_model_is_told_the_names_of_many_tools_and_how_many_more_there_are() {
+    let builder = (0..70).fold(ToolRegistry::builder(), |builder, i| {
+        let answer = |_, sent: Value| Ok(sent.into());
+        builder.with(scripted(&format!("t{i:02}"), Effect::Pure, &Calls::default(), answer))
+    });
+    let run = open(Run::builder("many")).await;
+    let response = builder.build().unwrap().call(&run.context(), "t", json!({})).await.unwrap();
+    let text = response.error.unwrap().text;
+    assert!(text.starts_with("there is no tool \"t\"; there are t00, t01, "), "{text}");
+    assert!(text.ends_with(", t62, t63 and 6 more"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_not_permitted_is_answered_without_a_step_and_by_whoever_forbids_it() {
     let pure = Permissions::all().with_highest_effect(Effect::Pure);
     let look = Permissions::all().with_tools(["look"]);
@@ -159,7 +172,7 @@ async fn a_model_is_told_of_a_refusal_in_these_words() {
     let response = only(strict).call(&run.context(), "strict", json!({ "n": -1 })).await.unwrap();
     assert_eq!(
         response.for_model(),
-        r#"{"outcome":"rejected","error":{"class":"permanent","text":"the arguments do not fit the tool's schema","violations":[{"path":"/n","problem":"-1 is less than the minimum of 0","allowed":0}]}}"#
+        r#"{"outcome":"rejected","error":{"class":"permanent","text":"the arguments do not fit the tool's schema","faults":[{"path":"/n","problem":"-1 is less than the minimum of 0","allowed":0}]}}"#
     );
     let error = response.into_result().unwrap_err();
     assert_eq!(error.class(), Class::Permanent);

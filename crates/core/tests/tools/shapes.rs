@@ -196,11 +196,11 @@ proptest! {
         } else {
             prop_assert_eq!(response.outcome, ToolOutcome::Rejected);
             let error = response.error.clone().unwrap();
-            let told: BTreeSet<_> = error.violations.iter().map(|v| v.path.clone()).collect();
+            let told: BTreeSet<_> = error.faults.iter().map(|v| v.path.clone()).collect();
             prop_assert!(told.iter().all(|path| arguments.pointer(path).is_some()));
             prop_assert!(told.is_subset(&faults), "{told:?} {faults:?}");
             prop_assert!(error.omitted > 0 || told == faults, "{told:?} {faults:?}");
-            prop_assert!(error.violations.iter().all(|v| !v.problem.is_empty() && v.allowed.is_some()));
+            prop_assert!(error.faults.iter().all(|v| !v.problem.is_empty() && v.allowed.is_some()));
         }
         // As text, it is the same call.
         prop_assert_eq!(answer(&tools, arguments.to_string().into()), response);

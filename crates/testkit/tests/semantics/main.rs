@@ -26,3 +26,4 @@ mod settled;
 mod signal;
 mod step;
 mod stopped;
+mod tool;
