@@ -23,6 +23,18 @@ struct Order {
     lines: Vec<Line>,
     #[serde(default)]
     tags: BTreeMap<String, u8>,
+    #[serde(default)]
+    letters: BTreeMap<String, Line>,
+    #[schemars(with = "Option<String>")]
+    mark: Option<Mark>,
+}
+
+/// What the schema calls a text, and what a text is never enough for.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only what it is read from matters")]
+enum Mark {
+    At(u8),
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -82,7 +94,7 @@ fn told(path: &str, problem: &str, allowed: Value) -> (String, String, Value) {
 #[tokio::test(start_paused = true)]
 async fn every_fault_is_told_with_its_path_what_is_wrong_and_what_is_allowed() {
     let arguments = json!({ "count": 12, "color": "pink", "tags": { "a/b": "x" }, "size": 1 });
-    let fields = json!(["color", "count", "lines", "shape", "tags"]);
+    let fields = json!(["color", "count", "letters", "lines", "mark", "shape", "tags"]);
     assert_eq!(
         wrong(arguments).await,
         [
@@ -107,6 +119,12 @@ async fn of_several_alternatives_the_one_that_was_meant_is_told() {
 async fn what_the_type_refuses_is_told_with_its_path_too() {
     let lines = json!({ "count": 1, "lines": ["a", "bc"] });
     assert_eq!(wrong(lines).await, [told("/lines/1", "2 characters are not 1", Value::Null)]);
+    let letters = json!({ "count": 1, "letters": { "a": "b", "c/d": "" } });
+    let problem = "0 characters are not 1";
+    assert_eq!(wrong(letters).await, [told("/letters/c~1d", problem, Value::Null)]);
+    // The variant is no key here.
+    let [(path, ..)] = &wrong(json!({ "count": 1, "mark": "at" })).await[..] else { panic!() };
+    assert_eq!(path, "/mark");
 }
 
 #[tokio::test(start_paused = true)]
@@ -159,16 +177,25 @@ async fn arguments_that_are_no_object_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_path_that_is_too_long_is_that_of_what_the_value_stands_in() {
+    for (length, path) in [(194, format!("/tags/{}", "é".repeat(97))), (196, "/tags".into())] {
+        let arguments = json!({ "count": 1, "tags": { "é".repeat(length / 2): "x" } });
+        let problem = r#""x" is not of type "integer""#;
+        assert_eq!(wrong(arguments).await, [told(&path, problem, json!("integer"))]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_model_is_told_is_short_however_much_is_wrong() {
     let long = "x".repeat(100_000);
-    let tags: serde_json::Map<_, _> =
-        (0..10_000).map(|i| (format!("{long}{i}")[99_990..].to_owned(), json!(long))).collect();
-    let mut arguments = json!({ "count": 1, "tags": tags });
-    arguments[&long] = json!(1);
-    arguments["tags"][&long] = json!({});
+    let mut tags: serde_json::Map<_, _> =
+        (0..1000).map(|i| (format!("a{i:04}"), json!("x"))).collect();
+    tags.insert("a".into(), json!(long));
+    tags.insert(long.clone(), json!({}));
+    let arguments = json!({ "count": 1, "tags": tags, &long: 1 });
     let response = order(arguments.clone()).await;
     let error = response.error.clone().unwrap();
-    assert_eq!((error.faults.len(), error.omitted), (16, 10_002 - 16));
+    assert_eq!((error.faults.len(), error.omitted), (16, 1003 - 16));
     assert!(error.faults.iter().all(|v| arguments.pointer(&v.path).is_some()));
     assert!(response.for_model().len() < 16_000, "{}", response.for_model().len());
     assert_eq!(order(arguments).await, response);
