@@ -47,7 +47,7 @@ const MOST_NAMES: usize = 64;
 const LONGEST_NAME: usize = 64;
 
 impl ToolRegistry {
-    /// Calls a tool for a model, which is answered whatever became of it.
+    /// Calls a tool for a model, which is answered with how the call ended, be it well or not.
     ///
     /// `arguments` are a JSON object. A text is taken for the JSON that stands in it, as models send
     /// it, and an empty one for no arguments. They are checked against the schema before anything

@@ -178,7 +178,7 @@ fn answer(tools: &ToolRegistry, arguments: Value) -> ToolResponse {
 }
 
 proptest! {
-    #![proptest_config(cases(128))]
+    #![proptest_config(cases(512))]
 
     #[test]
     fn arguments_are_accepted_exactly_where_they_fit_and_faults_are_named_where_they_are(
