@@ -56,12 +56,49 @@ where
     F: Fn() -> Fut,
     Fut: Future<Output = J>,
 {
-    let mut check = Check { open, told: Vec::new() };
+    let mut check = Check::of(open);
     check.nothing_is_in_it_at_first().await;
     check.every_record_is_whole().await;
     check.the_order_of_the_calls_is_kept().await;
     check.a_dropped_future_loses_nothing().await;
     check.appending_goes_on().await;
+}
+
+/// The parts of [`check_journal`], each of which needs an empty journal of its own: for a suite with a
+/// test for each.
+macro_rules! parts {
+    ($($(#[$doc:meta])* $name:ident: $part:ident;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// It is a part of [`check_journal`], which says what `open` is.
+        ///
+        /// # Panics
+        /// Where the rule is broken, naming it; and where the store answers with an error.
+        ///
+        /// # Cancel safety
+        /// Dropped, the journal holds some of the records.
+        pub async fn $name<J, F, Fut>(open: F)
+        where
+            J: Journal,
+            F: Fn() -> Fut,
+            Fut: Future<Output = J>,
+        {
+            Check::of(open).$part().await;
+        }
+    )*};
+}
+
+parts! {
+    /// Checks the rule **empty**.
+    check_empty: nothing_is_in_it_at_first;
+    /// Checks the rule **whole**.
+    check_whole: every_record_is_whole;
+    /// Checks the rules **order** and **accepted**.
+    check_order: the_order_of_the_calls_is_kept;
+    /// Checks the rule **dropped**.
+    check_dropped: a_dropped_future_loses_nothing;
+    /// Checks the rules **durable** and **open-ended**.
+    check_open_ended: appending_goes_on;
 }
 
 /// How many records are in flight at once.
@@ -79,6 +116,10 @@ where
     F: Fn() -> Fut,
     Fut: Future<Output = J>,
 {
+    fn of(open: F) -> Self {
+        Self { open, told: Vec::new() }
+    }
+
     async fn nothing_is_in_it_at_first(&self) {
         for opened in ["new", "opened again"] {
             let journal = (self.open)().await;

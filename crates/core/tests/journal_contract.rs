@@ -8,7 +8,9 @@ use std::task::{Context, Poll};
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
-use maniple_core::testkit::check_journal;
+use maniple_core::testkit::{
+    check_dropped, check_empty, check_journal, check_open_ended, check_order, check_whole,
+};
 use maniple_core::{Fact, Journal, JournalError, MemoryJournal, Payload, Record};
 
 #[tokio::test]
@@ -16,6 +18,19 @@ async fn the_memory_journal_keeps_the_contract() {
     let journal = MemoryJournal::new();
     check_journal(|| async { journal.clone() }).await;
     assert!(!journal.records().is_empty());
+}
+
+#[tokio::test]
+async fn the_memory_journal_keeps_each_part_of_the_contract() {
+    let open = || {
+        let journal = MemoryJournal::new();
+        move || ready(journal.clone())
+    };
+    check_empty(open()).await;
+    check_whole(open()).await;
+    check_order(open()).await;
+    check_dropped(open()).await;
+    check_open_ended(open()).await;
 }
 
 /// The message with which the check of a wrong journal ends.
