@@ -31,12 +31,14 @@
 //! # }
 //! ```
 //!
-//! [`journal`] is the contract of a journal, for whoever writes one.
+//! [`journal`] is the contract of a journal, for whoever writes one; [`journal_contract!`] writes it into a
+//! test file, a test for each rule.
 //!
 //! # Features
 //! - `orchestration`: `maniple_testkit::orchestration`, the checks for combiners and agents that are
 //!   given to patterns.
 
+mod contract;
 mod crash;
 mod machine;
 mod prefixes;
@@ -51,3 +53,8 @@ pub use maniple_orchestration::testkit as orchestration;
 pub use prefixes::{Examined, at_every_prefix};
 pub use random::Random;
 pub use world::{Process, Violation, World};
+
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::contract::block_on;
+}
