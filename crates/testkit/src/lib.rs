@@ -38,20 +38,25 @@
 //! - `orchestration`: `maniple_testkit::orchestration`, the checks for combiners and agents that are
 //!   given to patterns.
 
+mod clock;
 mod contract;
 mod crash;
+mod leak;
 mod machine;
 mod prefixes;
 mod random;
+mod sink;
 mod world;
 
 pub use crash::{Crash, Moment};
+pub use leak::{Leak, Runs, leaks_nothing};
 pub use machine::{Ended, Machine};
 pub use maniple_core::testkit as journal;
 #[cfg(feature = "orchestration")]
 pub use maniple_orchestration::testkit as orchestration;
 pub use prefixes::{Examined, at_every_prefix};
 pub use random::Random;
+pub use sink::RecordingSink;
 pub use world::{Process, Violation, World};
 
 #[doc(hidden)]
