@@ -3,10 +3,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt, pending, ready};
 use maniple_core::{Journal, JournalError, MemoryJournal, Record};
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 /// When and how a process dies, seen from its journal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Moment {
     /// At once, before the record is taken.
     Before,
@@ -20,6 +22,16 @@ pub enum Moment {
 impl Moment {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Before, Self::Unacknowledged, Self::Lost];
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Before => "before it was taken",
+            Self::Unacknowledged => "with it durable and its append never answered",
+            Self::Lost => "losing it and all after it, and going on for a while",
+        })
+    }
 }
 
 /// Chooses the record at which a process dies: it is asked for each record of this process, with its

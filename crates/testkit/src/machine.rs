@@ -103,6 +103,18 @@ impl Machine {
         &self.world
     }
 
+    /// A process that does not die, for the agents of a run that the test opens and executes itself:
+    /// the [`run`](Self::run) of this machine.
+    pub fn process(&self) -> Process {
+        self.process_on(&CrashJournal::new(self.durable.clone(), Crash::never()))
+    }
+
+    fn process_on(&self, journal: &CrashJournal) -> Process {
+        let boot = self.booted.fetch_add(1, Ordering::Relaxed);
+        let seed = self.seed.wrapping_add(boot << 32);
+        Process::new(self.world.clone(), boot, journal.clone(), seed)
+    }
+
     /// All that is durable.
     pub fn records(&self) -> Vec<Record> {
         self.durable.records()
@@ -123,14 +135,8 @@ impl Machine {
         A: BaseAgent,
         B: FnOnce(Process) -> A,
     {
-        let boot = self.booted.fetch_add(1, Ordering::Relaxed);
         let journal = CrashJournal::new(self.durable.clone(), crash);
-        let process = Process::new(
-            self.world.clone(),
-            boot,
-            journal.clone(),
-            self.seed.wrapping_add(boot << 32),
-        );
+        let process = self.process_on(&journal);
         let builder = self.run_on(journal.clone());
         let opening = pin!(configure(builder).open());
         let run = match select(opening, pin!(journal.reaches(Phase::Losing))).await {

@@ -1,10 +1,14 @@
+use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::pending;
-use maniple_core::{AgentError, Fact, IdempotencyKey, Key, Payload, StepContext};
+use maniple_core::{
+    AgentError, Fact, IdempotencyKey, Key, Payload, Reconciled, Reconciler, StepContext,
+    reconciler_fn,
+};
 use serde::Serialize;
 use tokio::sync::Notify;
 
@@ -12,16 +16,9 @@ use crate::crash::CrashJournal;
 use crate::random::Random;
 
 /// Something that a rule forbids and that happened all the same.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub struct Violation(pub String);
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Violation {}
 
 /// What is outside of the run and survives its crashes: it remembers every effect.
 #[derive(Debug, Clone, Default)]
@@ -31,16 +28,69 @@ pub struct World(Arc<Mutex<Effects>>);
 struct Effects {
     /// How often the body behind a key had its effect.
     executions: BTreeMap<Key, usize>,
+    /// How often that did not fail.
+    successes: BTreeMap<Key, usize>,
     keys: BTreeMap<Key, IdempotencyKey>,
     /// What the service has answered, by what it was given.
     answers: BTreeMap<IdempotencyKey, Payload>,
     violations: Vec<Violation>,
+    kept: Kept,
+}
+
+/// What a test keeps outside of the run's processes, by its name and type.
+#[derive(Default)]
+struct Kept(BTreeMap<(String, TypeId), Box<dyn Any + Send>>);
+
+impl Kept {
+    fn get<T: Clone + 'static>(&self, at: &(String, TypeId)) -> Option<T> {
+        self.0.get(at)?.downcast_ref().cloned()
+    }
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys().map(|(name, _)| name)).finish()
+    }
 }
 
 impl World {
+    /// A value that outlives the processes of the run, as a service does: the first process that asks
+    /// for this name and type makes it, and every later one gets a clone.
+    ///
+    /// What shares its state among its clones, such as a [`ScriptedAgent`](crate::ScriptedAgent) or
+    /// [`Faults`](crate::Faults), goes on in a new process where the one before it stopped.
+    pub fn keep<T: Clone + Send + 'static>(&self, name: &str, make: impl FnOnce() -> T) -> T {
+        let at = (name.to_owned(), TypeId::of::<T>());
+        if let Some(known) = self.lock().kept.get(&at) {
+            return known;
+        }
+        // Nothing is locked here: what makes it may ask the world itself.
+        let new = make();
+        let kept = &mut self.lock().kept;
+        kept.get(&at).unwrap_or_else(|| {
+            kept.0.insert(at, Box::new(new.clone()));
+            new
+        })
+    }
+
+    /// Answers for steps in doubt as a service would that knows what it was called with: a call that
+    /// [`perform`](Process::perform) saw is completed with what it answered, and any other may run.
+    pub fn reconciler(&self) -> impl Reconciler + use<> {
+        let world = self.clone();
+        reconciler_fn(move |doubt| {
+            let answer = world.answer(doubt.idempotency_key);
+            std::future::ready(answer.map_or(Reconciled::Rerun, Reconciled::Completed))
+        })
+    }
+
     /// How often the step of this key had its effect, over all processes.
     pub fn executions(&self, key: &str) -> usize {
         self.lock().executions.get(&Key::new(key)).copied().unwrap_or(0)
+    }
+
+    /// How often the effect of this key did not fail.
+    pub(crate) fn successes(&self, key: &Key) -> usize {
+        self.lock().successes.get(key).copied().unwrap_or(0)
     }
 
     /// The keys of all steps that had an effect, with how often.
@@ -118,6 +168,9 @@ impl Process {
         }
         self.note(step);
         let result = effect();
+        if result.is_ok() {
+            *self.world.lock().successes.entry(step.key().clone()).or_default() += 1;
+        }
         if let Some(answer) = result.as_ref().ok().and_then(|value| Payload::encode(value).ok()) {
             self.world.lock().answers.insert(step.idempotency_key(), answer);
         }
