@@ -39,6 +39,7 @@
 //! - `testkit`: the contract that every [`Journal`] must keep, as a function to call from its tests.
 //! - `tools`: tools for models, `Tool` and `ToolRegistry`: schemas made of types, arguments that are
 //!   checked, calls that are steps, and definitions as the providers take them.
+//! - `tower`: any agent as a service of tower, and any service as an agent.
 //!
 //! None is on by default. The crate opens no file, socket or process; it needs a tokio runtime with
 //! its time driver.
@@ -72,6 +73,8 @@ mod step;
 pub mod testkit;
 #[cfg(feature = "tools")]
 mod tool;
+#[cfg(feature = "tower")]
+pub mod tower;
 mod version;
 
 pub use agent::{AgentExt, BaseAgent, BoxAgent, FnAgent, Map, agent_fn};
