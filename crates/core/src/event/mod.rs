@@ -61,7 +61,7 @@ pub enum EventKind {
     },
     /// An agent began.
     Started,
-    /// An agent ended; `None` is success.
+    /// An agent ended; `None` is success. One that was dropped or aborted has no end of its own.
     Finished {
         /// The failure, if it was one.
         error: Option<RecordedError>,

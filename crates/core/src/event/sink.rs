@@ -11,8 +11,8 @@ use crate::contain;
 ///
 /// A sink is called in the middle of the agent's work, on its thread, so that it needs no task and
 /// loses nothing. For the same reason it **must not block**: it counts, sets a gauge, sends to a
-/// channel that never waits. What does I/O reads a stream ([`Events`](crate::Events)) on a thread of
-/// its own.
+/// channel that never waits. Nor may it make an event itself, which would come back to it. What does
+/// I/O reads a stream ([`Events`](crate::Events)) on a thread of its own.
 ///
 /// Calls come from all threads of the run, also at the same time; the events of one context come in
 /// its order, those of different ones may change places, and [`AgentEvent::sequence`] tells the order
