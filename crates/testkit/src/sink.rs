@@ -1,14 +1,9 @@
-use maniple_core::{AgentEvent, EventKind, Events, Lost, Run};
-use tokio::task::unconstrained;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::FutureExt;
+use maniple_core::{AgentEvent, EventKind, EventSink};
 
-/// Collects the events of a run, to be asserted on.
-///
-/// It listens from the moment at which it is made. What the run has said since is taken in by
-/// [`drain`](Self::drain), or by [`until_gone`](Self::until_gone) when the run was dropped. A test must
-/// not overlook what it has missed: where the sink fell behind, both say so instead of answering with
-/// the rest; [with a larger buffer](maniple_core::RunBuilder::with_event_buffer) the run keeps more.
+/// Collects the events of a run, to be asserted on: all of them, from its opening on, in the order of
+/// their numbers. Clones collect into the same.
 ///
 /// ```
 /// use maniple_core::{Effect, EventKind, Run, agent_fn};
@@ -16,79 +11,46 @@ use futures::FutureExt;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
-/// let run = Run::builder("shop").open().await.unwrap();
-/// let mut sink = RecordingSink::listening_to(&run);
+/// let sink = RecordingSink::new();
+/// let run = Run::builder("shop").with_sink(sink.clone()).open().await.unwrap();
 /// let pay = agent_fn("pay", |cents: u64, cx| async move {
 ///     cx.step("charge", Effect::Idempotent, cents, |cents, _| async move { Ok(cents) }).await
 /// });
 /// run.execute(pay, 5).await.unwrap();
 ///
-/// let events = sink.drain().unwrap();
-/// let charge: Vec<_> = events.iter().filter(|event| event.path.as_str() == "/pay/charge").collect();
-/// assert!(matches!(charge[0].kind, EventKind::StepStarted { effect: Effect::Idempotent }));
-/// assert!(matches!(charge[1].kind, EventKind::StepFinished { error: None, .. }));
+/// let charge = sink.about("/pay/charge");
+/// assert!(matches!(charge[0], EventKind::StepStarted { effect: Effect::Idempotent }));
+/// assert!(matches!(charge[1], EventKind::StepFinished { error: None, .. }));
 /// # }
 /// ```
-#[derive(Debug)]
-pub struct RecordingSink {
-    events: Events,
-    recorded: Vec<AgentEvent>,
-    lost: u64,
-}
+#[derive(Debug, Clone, Default)]
+pub struct RecordingSink(Arc<Mutex<Vec<AgentEvent>>>);
 
 impl RecordingSink {
-    /// Listens to a run from here on.
-    pub fn listening_to(run: &Run) -> Self {
-        Self { events: run.events(), recorded: Vec::new(), lost: 0 }
+    /// A sink that has heard nothing, to be given to
+    /// [`RunBuilder::with_sink`](maniple_core::RunBuilder::with_sink).
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// Takes in what the run has said so far, and gives all that was recorded, in order.
-    ///
-    /// # Errors
-    /// [`Lost`] where the sink ever fell behind, with how many events are missing.
-    pub fn drain(&mut self) -> Result<&[AgentEvent], Lost> {
-        // Without the runtime's own limit on how much is taken at once.
-        while let Some(Some(next)) = unconstrained(self.events.next()).now_or_never() {
-            self.record(next);
-        }
-        self.recorded()
+    /// What was told so far, in order.
+    pub fn events(&self) -> Vec<AgentEvent> {
+        let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Those that were told at the same time may have come in any order.
+        events.sort_by_key(|event| event.sequence);
+        events
     }
 
-    /// Takes in all that the run says until it is gone, that is, until it and every context of it were
-    /// dropped.
-    ///
-    /// # Errors
-    /// [`Lost`] where the sink ever fell behind, with how many events are missing.
-    ///
-    /// # Cancel safety
-    /// Cancel safe: what was taken in is kept.
-    pub async fn until_gone(&mut self) -> Result<&[AgentEvent], Lost> {
-        while let Some(next) = self.events.next().await {
-            self.record(next);
-        }
-        self.recorded()
+    /// What was told so far of one context or step, in order.
+    pub fn about(&self, path: &str) -> Vec<EventKind> {
+        let about = |event: &AgentEvent| event.path.as_str() == path;
+        self.events().into_iter().filter(about).map(|event| event.kind).collect()
     }
+}
 
-    /// What was taken in about one context or step, in order.
-    ///
-    /// # Errors
-    /// [`Lost`] where the sink ever fell behind, with how many events are missing.
-    pub fn about(&self, path: &str) -> Result<Vec<&EventKind>, Lost> {
-        let about = |event: &&AgentEvent| event.path.as_str() == path;
-        Ok(self.recorded()?.iter().filter(about).map(|event| &event.kind).collect())
-    }
-
-    fn record(&mut self, next: Result<AgentEvent, Lost>) {
-        match next {
-            Ok(event) => self.recorded.push(event),
-            Err(Lost(lost)) => self.lost = self.lost.saturating_add(lost),
-        }
-    }
-
-    fn recorded(&self) -> Result<&[AgentEvent], Lost> {
-        match self.lost {
-            0 => Ok(&self.recorded),
-            lost => Err(Lost(lost)),
-        }
+#[deny(clippy::missing_trait_methods)]
+impl EventSink for RecordingSink {
+    fn event(&self, event: &AgentEvent) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
     }
 }

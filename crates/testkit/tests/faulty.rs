@@ -124,8 +124,8 @@ async fn a_call_that_ignores_its_cancellation_is_aborted_after_the_grace() {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_beats_gets_no_further() {
     let faults = first(Fault::Beat);
-    let run = Run::builder("test").open().await.unwrap();
-    let mut sink = RecordingSink::listening_to(&run);
+    let sink = RecordingSink::new();
+    let run = Run::builder("test").with_sink(sink.clone()).open().await.unwrap();
     let agent = FaultyAgent::new(works(&Arc::default()), &faults);
     let cancel = async {
         tokio::time::sleep(10 * SECOND + SECOND / 2).await;
@@ -133,7 +133,7 @@ async fn a_call_that_beats_gets_no_further() {
     };
     let (ended, ()) = futures::future::join(run.execute(agent, 1), cancel).await;
     assert_eq!(ended.unwrap_err().class(), Class::Cancelled);
-    let events = sink.drain().unwrap();
+    let events = sink.events();
     let progress = |kind: &EventKind| match kind {
         EventKind::Progress(progress) => Some(progress.done),
         _ => None,

@@ -1,60 +1,47 @@
-//! A recording sink has all that a run has said since it listens, or says that it has not.
+//! A recording sink has all that a run has said.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
-use maniple_core::{EventKind, Lost, Progress, Run, RunContext, agent_fn};
+use maniple_core::{EventKind, Progress, Run, RunContext, Scope, agent_fn};
 use maniple_testkit::RecordingSink;
 
-async fn tell(run: &Run, times: u64) {
-    let tells = agent_fn("tells", move |(): (), cx: RunContext| async move {
-        for done in 0..times {
-            cx.progress(|| Progress { done, ..Progress::default() });
+async fn tell(cx: &RunContext, times: u64) {
+    for done in 0..times {
+        cx.progress(|| Progress { done, ..Progress::default() });
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_that_was_said_is_there_in_order() {
+    let sink = RecordingSink::new();
+    let run = Run::builder("test").with_sink(sink.clone()).open().await.unwrap();
+    let tells = agent_fn("tells", |(): (), cx: RunContext| async move {
+        let mut scope = Scope::open(&cx)?;
+        for i in 0..4_u64 {
+            scope.spawn(scope.child_at(i), |cx| async move {
+                tell(&cx, 1000).await;
+                Ok(())
+            });
         }
+        while scope.next().await.is_some() {}
         Ok(())
     });
     run.execute(tells, ()).await.unwrap();
-}
 
-#[tokio::test]
-async fn what_was_said_is_there_in_order() {
-    // More than a task may take at once.
-    let run = Run::builder("test").with_event_buffer(4096).open().await.unwrap();
-    let mut sink = RecordingSink::listening_to(&run);
-    assert_eq!(sink.drain().unwrap(), []);
-    tell(&run, 1000).await;
-    sink.drain().unwrap();
-    let told = sink.about("/tells").unwrap();
-    let done = told.iter().filter_map(|kind| match kind {
-        EventKind::Progress(progress) => Some(progress.done),
-        _ => None,
-    });
-    assert_eq!(done.collect::<Vec<_>>(), (0..1000).collect::<Vec<_>>());
-    assert!(matches!(told[0], EventKind::Started));
-    assert!(matches!(told[1001], EventKind::Finished { error: None }));
-    assert!(sink.about("/others").unwrap().is_empty());
-}
-
-#[tokio::test]
-async fn all_is_there_when_the_run_is_gone() {
-    let run = Run::builder("test").open().await.unwrap();
-    let mut sink = RecordingSink::listening_to(&run);
-    let (recorded, ()) = futures::future::join(sink.until_gone(), async {
-        tell(&run, 3).await;
-        drop(run);
-    })
-    .await;
-    assert_eq!(recorded.unwrap().len(), 5);
-}
-
-#[tokio::test]
-async fn what_was_missed_is_not_overlooked() {
-    let run = Run::builder("test").with_event_buffer(8).open().await.unwrap();
-    let mut sink = RecordingSink::listening_to(&run);
-    tell(&run, 18).await;
-    assert_eq!(sink.drain(), Err(Lost(12)));
-    tell(&run, 1).await;
-    assert_eq!(sink.drain(), Err(Lost(12)));
-    assert_eq!(sink.about("/tells"), Err(Lost(12)));
-    drop(run);
-    assert_eq!(sink.until_gone().await, Err(Lost(12)));
+    let events = sink.events();
+    assert!(matches!(events[0].kind, EventKind::Opened { .. }));
+    let numbers: Vec<u64> = events.iter().map(|event| event.sequence).collect();
+    assert_eq!(numbers, (0..events.len() as u64).collect::<Vec<_>>());
+    for i in 0..4 {
+        let told = sink.about(&format!("/tells[{i}]"));
+        let done = told.iter().filter_map(|kind| match kind {
+            EventKind::Progress(progress) => Some(progress.done),
+            _ => None,
+        });
+        assert_eq!(done.collect::<Vec<_>>(), (0..1000).collect::<Vec<_>>());
+        assert_eq!(told.first(), Some(&EventKind::Started));
+        assert_eq!(told.last(), Some(&EventKind::Finished { error: None }));
+    }
+    assert_eq!(sink.about("/others"), []);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use maniple_core::policy::RetryPolicy;
 use maniple_core::{AgentError, AgentExt, BaseAgent, BoxAgent, Effect, agent_fn};
-use maniple_testkit::{Process, at_every_prefix};
+use maniple_testkit::{CrashTest, Process};
 
 use crate::common::*;
 
@@ -63,8 +63,8 @@ where
     A: BaseAgent<Input = u64, Output = u64>,
     B: Fn(Process) -> A,
 {
-    let examined =
-        at_every_prefix(11, build, 1).await.unwrap_or_else(|violation| panic!("{violation}"));
+    let examined = CrashTest::new(build).with_input(1).with_seed(11).with_crashes(2).run().await;
+    let examined = examined.unwrap_or_else(|failure| panic!("{failure}"));
     assert_eq!(examined.parked, 0, "nothing here is to be parked");
     assert!(examined.crashes > 10, "{examined:?}");
     examined.crashes

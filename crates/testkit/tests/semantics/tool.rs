@@ -7,7 +7,7 @@ use maniple_core::{
     AgentError, BaseAgent, Class, Effect, RunContext, StepContext, Tool, ToolCall, ToolOutput,
     ToolRegistry, ToolSpec, agent_fn,
 };
-use maniple_testkit::{Process, at_every_prefix};
+use maniple_testkit::{CrashTest, Process};
 use serde_json::{Value, json};
 
 use crate::common::*;
@@ -86,7 +86,8 @@ fn converse(
 async fn what_a_model_was_answered_stands_wherever_the_process_dies() {
     for effect in EFFECTS {
         for seed in 0..SEEDS / 4 {
-            let examined = at_every_prefix(seed, |p| converse(p, effect), ()).await.unwrap();
+            let test = CrashTest::new(|process| converse(process, effect)).with_seed(seed);
+            let examined = test.run().await.unwrap();
             assert!(examined.crashes > examined.records, "{effect} {examined:?}");
             assert_eq!(examined.parked == 0, effect.may_repeat(), "{effect} {examined:?}");
         }
