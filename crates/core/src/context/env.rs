@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -12,10 +13,12 @@ use crate::scope::{Live, Stop};
 
 /// What a context shares with the contexts derived from it, until one of them narrows it.
 ///
-/// It is kept away from how often it is shared, which every thread writes where this is read.
+/// It is kept away from how often it is shared, which every thread writes where this is read: by room
+/// in front of it, since memory that is aligned so widely takes long to get.
 #[derive(Debug, Clone)]
-#[repr(align(128))]
+#[repr(C)]
 pub(crate) struct Env {
+    pub(crate) room: Room,
     pub(crate) run: Arc<RunState>,
     /// Weak, so that a context that leaks cannot keep a scope from ending.
     pub(crate) live: Weak<Live>,
@@ -28,6 +31,18 @@ pub(crate) struct Env {
     pub(crate) lease: Lease,
     pub(crate) permissions: Permissions,
     pub(crate) extensions: Extensions,
+}
+
+/// Room for the rest of the cache lines that the counts of an [`Arc`] stand in.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Room {
+    _unused: [u64; 14],
+}
+
+impl fmt::Debug for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("_")
+    }
 }
 
 impl Env {

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::hash::{Hash, Hasher};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::RunContext;
@@ -20,10 +21,12 @@ pub(crate) struct Node {
     ordinals: OnceLock<Mutex<Ordinals>>,
     /// Whether attempts have this place to themselves.
     taken: AtomicBool,
+    /// How many calls were counted here by guards.
+    calls: AtomicU32,
 }
 
 /// How a context is named below its parent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Segment {
     Root,
     Named(Name, u32),
@@ -84,6 +87,7 @@ impl Node {
             latch: OnceLock::new(),
             ordinals: OnceLock::new(),
             taken: AtomicBool::new(false),
+            calls: AtomicU32::new(0),
         }
     }
 
@@ -138,6 +142,21 @@ impl Node {
 
     pub(crate) fn is_taken(&self) -> bool {
         self.anchor().taken.load(Ordering::Relaxed)
+    }
+
+    /// The number of the next call that is counted here, from 1.
+    pub(crate) fn next_call(&self) -> u32 {
+        self.anchor().calls.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+
+    /// Hashes what the path says, without making it.
+    pub(crate) fn hash_path(&self, hasher: &mut impl Hasher) {
+        if let Some(parent) = &self.parent {
+            parent.node.hash_path(hasher);
+        }
+        if self.segment.is_child() {
+            self.segment.hash(hasher);
+        }
     }
 
     /// Claims a name; `false` if something of that name is in flight here.

@@ -1,8 +1,9 @@
 //! An end to calling the same thing again and again.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -74,7 +75,8 @@ impl From<&Self> for LoopGuard {
 pub struct LoopDetected {
     /// The agent.
     pub agent: String,
-    /// How often it was called, this call included.
+    /// How often it was called, this call included; at least so often, where that is far more than is
+    /// allowed.
     pub calls: u32,
     /// How often it may be.
     pub limit: u32,
@@ -88,17 +90,24 @@ impl Classify for LoopDetected {
     }
 }
 
-/// The calls of a run that guards have seen, by guard and input.
+/// The calls of a run that guards have seen, by the fingerprint of guard and input.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
-    seen: HashMap<(u64, u64), Vec<Call>>,
+    seen: HashMap<u64, Same, BuildHasherDefault<AsItIs>>,
     /// How many there may be before old ones are looked for.
     roomy: usize,
 }
 
+/// Calls that are the same. Most are made once.
+#[derive(Debug)]
+struct Same {
+    first: Call,
+    more: Vec<Call>,
+}
+
 #[derive(Debug)]
 struct Call {
-    /// Of the key of the decision that it was made.
+    /// Of the place that it was made in, and its number there.
     fingerprint: u64,
     /// When it does not count any more, in milliseconds of working time.
     until: u64,
@@ -108,31 +117,78 @@ struct Call {
 
 impl Calls {
     /// Counts a call, unless it was counted before, and says how many there were when it was made.
-    fn count(&mut self, same: (u64, u64), call: u64, now: u64, made: Made) -> u32 {
+    fn count(&mut self, limit: u32, same: u64, fingerprint: u64, now: u64, made: Made) -> u32 {
+        let most =
+            usize::try_from(limit).map_or(usize::MAX, |limit| limit.saturating_mul(4).max(64));
         self.forget(now);
-        let calls = self.seen.entry(same).or_insert_with(|| Vec::with_capacity(1));
-        if let Some(before) = calls.iter().find(|before| before.fingerprint == call) {
-            return before.count;
-        }
-        let (until, count) = match made {
-            Made::Before { until, count } => (until, count),
+        let call = |others: usize| match made {
+            Made::Before { until, count } => Call { fingerprint, until, count },
             Made::Now { within } => {
-                let others = calls.iter().filter(|other| other.until > now).count();
-                (now.saturating_add(within), u32::try_from(others + 1).unwrap_or(u32::MAX))
+                let count = u32::try_from(others + 1).unwrap_or(u32::MAX);
+                Call { fingerprint, until: now.saturating_add(within), count }
             }
         };
-        calls.push(Call { fingerprint: call, until, count });
-        count
+        match self.seen.entry(same) {
+            Entry::Vacant(place) => {
+                place.insert(Same { first: call(0), more: Vec::new() }).first.count
+            }
+            Entry::Occupied(mut calls) => calls.get_mut().count(most, fingerprint, now, call),
+        }
     }
 
+    /// Drops what does not count any more, at a cost that grows with a call by a constant.
     fn forget(&mut self, now: u64) {
         if self.seen.len() >= self.roomy {
-            for calls in self.seen.values_mut() {
-                calls.retain(|call| call.until > now);
-            }
-            self.seen.retain(|_, calls| !calls.is_empty());
+            self.seen.retain(|_, same| {
+                same.more.retain(|call| call.until > now);
+                same.first.until > now || !same.more.is_empty()
+            });
             self.roomy = 2 * self.seen.len().max(512);
         }
+    }
+}
+
+impl Same {
+    /// Keeps so many of them at most, so that who calls without an end costs no more with each call.
+    fn count(
+        &mut self,
+        most: usize,
+        fingerprint: u64,
+        now: u64,
+        call: impl FnOnce(usize) -> Call,
+    ) -> u32 {
+        let all = || std::iter::once(&self.first).chain(&self.more);
+        if let Some(before) = all().find(|before| before.fingerprint == fingerprint) {
+            return before.count;
+        }
+        let call = call(all().filter(|other| other.until > now).count());
+        let count = call.count;
+        if self.more.len() >= most {
+            // More than are allowed even so: what is left out is only how many more.
+            self.more.drain(..most / 2);
+        }
+        self.more.push(call);
+        count
+    }
+}
+
+/// Takes a fingerprint for the hash that it is.
+#[derive(Debug, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, fingerprint: u64) {
+        self.0 ^= fingerprint;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
@@ -165,26 +221,29 @@ fn millis(time: Duration) -> u64 {
 impl RunContext {
     /// Counts a call of this place, and journals that: what is said of it depends on the time.
     fn count_call<I: Serialize>(&self, guard: &LoopGuard, input: &I) -> Result<u32, AgentError> {
-        let ordinal = self.node.next_ordinal(Sigil::Decision, &CALL);
-        let path = self.node.path();
+        let ordinal = self.node.next_call();
         let run = &self.env().run;
-        let codec = |what| move |source| AgentError::Codec { key: path.clone(), what, source };
-        let same = (*guard.id, Digest::fingerprint(input, &run.hashes).map_err(codec("input"))?);
-        let call = run.hashes.hash_one((path.as_str(), ordinal));
+        let codec = |what| move |source| AgentError::Codec { key: self.path(), what, source };
+        let input = Digest::fingerprint(input, &run.hashes).map_err(codec("input"))?;
+        let same = run.hashes.hash_one((*guard.id, input));
+        let mut call = run.hashes.build_hasher();
+        self.node.hash_path(&mut call);
+        ordinal.hash(&mut call);
+        let call = call.finish();
         let (now, within) = (millis(run.clock.worked()), millis(guard.within));
         let fresh = Made::Now { within };
         if run.journal.is_none() {
-            return Ok(run.calls().count(same, call, now, fresh));
+            return Ok(run.calls().count(guard.calls, same, call, now, fresh));
         }
         // Without the attempts around it, since it is the same call in each of them.
-        let key = keyed(path.as_str(), Sigil::Decision, &CALL, ordinal);
+        let key = keyed(self.node.path().as_str(), Sigil::Decision, &CALL, ordinal);
         self.check_not_nested(|| key.clone())?;
         if let Some(counted) = self.recorded(&key) {
             let Counted { at, calls: count } = decode(&key, Outcome::Ok(counted))?;
             let before = Made::Before { until: at.saturating_add(within), count };
-            return Ok(run.calls().count(same, call, now, before));
+            return Ok(run.calls().count(guard.calls, same, call, now, before));
         }
-        let calls = run.calls().count(same, call, now, fresh);
+        let calls = run.calls().count(guard.calls, same, call, now, fresh);
         let value = Payload::encode(&Counted { at: now, calls }).map_err(codec("output"))?;
         run.decides();
         // It precedes whatever follows from it, so nobody has to wait for it.

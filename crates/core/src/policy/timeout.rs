@@ -1,16 +1,16 @@
 //! An end to what takes too long.
 
 use std::fmt;
-use std::future::Future;
 use std::sync::LazyLock;
 use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::future::{Either, select};
+use futures::future::{BoxFuture, Either, select};
 
 use crate::agent::BaseAgent;
 use crate::context::RunContext;
+use crate::decide::Verdict;
 use crate::error::{AgentError, Class};
 use crate::event::EventKind;
 use crate::identity::Name;
@@ -92,47 +92,58 @@ impl<A: BaseAgent> BaseAgent for WithTimeout<A> {
         }
         let limited = cx.clone().with_deadline(self.timeout.after);
         let mut work = self.agent.run(input, &limited);
-        // Of the context's own deadline the scope around it takes care.
-        let ends = limited.env().deadline.filter(|at| Some(*at) != cx.env().deadline);
-        // What is ready at once needs no timer.
-        let result = match (futures::poll!(&mut work), ends) {
-            (Poll::Ready(result), _) => result,
-            (Poll::Pending, None) => work.await,
-            (Poll::Pending, Some(at)) => {
-                let timer = std::pin::pin!(cx.env().run.clock.sleep_until(at));
-                match select(work, timer).await {
-                    Either::Left((result, _)) => result,
-                    Either::Right(((), work)) => self.grant(cx, work).await,
-                }
-            }
-        };
-        match result {
-            Err(error) if error.class() == Class::DeadlineExceeded && cx.check().is_ok() => {
-                cx.emit(|| EventKind::TimedOut { after: self.timeout.after });
-                if let Some(verdict) = verdict {
-                    verdict.give(cx, &error).await?;
-                }
-                Err(error)
-            }
-            result => result,
+        match futures::poll!(&mut work) {
+            Poll::Ready(Ok(output)) => Ok(output),
+            // In a box, since what is ready at once needs no room for it.
+            Poll::Ready(Err(error)) => Box::pin(self.end(cx, &limited, verdict, error)).await,
+            Poll::Pending => Box::pin(self.wait(cx, &limited, verdict, work)).await,
         }
     }
 }
 
 impl<A: BaseAgent> WithTimeout<A> {
-    /// Lets an agent whose time is up end by itself.
-    async fn grant(
+    /// Lets an agent work until its time is up, and then end by itself.
+    async fn wait(
         &self,
         cx: &RunContext,
-        work: impl Future<Output = Result<A::Output, AgentError>> + Unpin,
+        limited: &RunContext,
+        verdict: Option<Verdict>,
+        work: BoxFuture<'_, Result<A::Output, AgentError>>,
     ) -> Result<A::Output, AgentError> {
+        // Of the context's own deadline the scope around it takes care.
+        let ends = limited.env().deadline.filter(|at| Some(*at) != cx.env().deadline);
+        let Some(at) = ends else { return work.await };
+        let timer = std::pin::pin!(cx.env().run.clock.sleep_until(at));
         let late = || AgentError::DeadlineExceeded { key: cx.path() };
-        if self.timeout.grace.is_zero() {
-            return Err(late());
+        let result = match select(work, timer).await {
+            Either::Left((result, _)) => result,
+            Either::Right(((), _)) if self.timeout.grace.is_zero() => Err(late()),
+            Either::Right(((), work)) => {
+                let granted = tokio::time::timeout(self.timeout.grace, work).await;
+                granted.unwrap_or_else(|_| Err(late()))
+            }
+        };
+        match result {
+            Ok(output) => Ok(output),
+            Err(error) => self.end(cx, limited, verdict, error).await,
         }
-        match tokio::time::timeout(self.timeout.grace, work).await {
-            Ok(result) => result,
-            Err(_) => Err(late()),
+    }
+
+    /// Journals that the time was up, before anybody hears of it.
+    async fn end(
+        &self,
+        cx: &RunContext,
+        limited: &RunContext,
+        verdict: Option<Verdict>,
+        error: AgentError,
+    ) -> Result<A::Output, AgentError> {
+        let is_ours = limited.env().is_past_deadline() && !cx.env().is_past_deadline();
+        if error.class() == Class::DeadlineExceeded && is_ours {
+            cx.emit(|| EventKind::TimedOut { after: self.timeout.after });
+            if let Some(verdict) = verdict {
+                verdict.give(cx, &error).await?;
+            }
         }
+        Err(error)
     }
 }

@@ -10,7 +10,7 @@ use super::state::Apart;
 use super::{Root, Run, RunState};
 use crate::broken::Rule;
 use crate::budget::{Budget, Lease};
-use crate::context::env::Env;
+use crate::context::env::{Env, Room};
 use crate::error::AgentError;
 use crate::event::{EventKind, EventSink, Events, Hub};
 use crate::extensions::Extensions;
@@ -181,6 +181,7 @@ impl RunBuilder {
         run.emit(|| root, || EventKind::Opened { name, records: loaded });
         let left = |at: SystemTime| at.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
         let env = Env {
+            room: Room::default(),
             run,
             live: std::sync::Weak::new(),
             token: Arc::new(CancellationToken::new()),

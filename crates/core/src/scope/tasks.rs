@@ -16,7 +16,7 @@ use super::task::{Running, Task};
 use super::{Done, Ended, GRACE, Live, Stop};
 use crate::broken::Rule;
 use crate::context::RunContext;
-use crate::context::env::Env;
+use crate::context::env::{Env, Room};
 use crate::error::AgentError;
 use crate::event::EventKind;
 use crate::run::count;
@@ -53,6 +53,7 @@ impl<T: Send + 'static> Tasks<T> {
         let above = cx.env();
         let token = above.token.child_token();
         let env = Arc::new(Env {
+            room: Room::default(),
             live: Arc::downgrade(&live),
             token: Arc::new(token.clone()),
             stop: Stop::below(&above.stop),

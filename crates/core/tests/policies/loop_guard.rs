@@ -87,6 +87,18 @@ async fn by_default_the_sixth_call_in_ten_minutes_fails_and_says_why() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_agent_that_never_stops_calling_is_refused_each_time() {
+    let log = Log::default();
+    let agent = tool(&log).with_loop_guard(LoopGuard::new(20, 60_000 * MS));
+    let run = open(Run::builder("test")).await;
+    let cx = run.context();
+    for nth in 0..20_000 {
+        assert_eq!(call(&agent, 1, &cx).await, nth < 20);
+    }
+    assert_eq!(log.len(), 20);
+}
+
+#[tokio::test(start_paused = true)]
 async fn inputs_are_compared_as_digests_are() {
     let agent = agent_fn("tool", |input: Value, _cx| async move { Ok(input) })
         .with_loop_guard(LoopGuard::new(1, 1000 * MS));
