@@ -7,10 +7,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
-use maniple_core::{Journal, Run, RunBuilder};
+use maniple_core::{Class, Journal, Run, RunBuilder};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use tokio::runtime::{Builder, Runtime};
+
+/// All of them.
+pub(crate) const CLASSES: [Class; 10] = [
+    Class::Transient,
+    Class::Permanent,
+    Class::Indeterminate,
+    Class::Cancelled,
+    Class::DeadlineExceeded,
+    Class::BudgetExhausted,
+    Class::Panicked,
+    Class::Suspended,
+    Class::Parked,
+    Class::Diverged,
+];
 
 /// Counts what holds one of its guards: tasks, bodies, whatever must be gone at some point.
 #[derive(Debug, Clone, Default)]

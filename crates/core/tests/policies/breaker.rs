@@ -12,8 +12,8 @@ use proptest::prelude::*;
 use tokio::sync::oneshot;
 use tokio::time::advance;
 
-use crate::common::{cases, open, paused};
-use crate::what::{CLASSES, end};
+use crate::common::{CLASSES, cases, open, paused};
+use crate::what::end;
 
 /// How a call ends: with an output, a failure, or by being dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

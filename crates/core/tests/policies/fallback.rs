@@ -9,8 +9,8 @@ use maniple_core::{
 };
 use proptest::prelude::*;
 
-use crate::common::{cases, open, paused, reopen};
-use crate::what::{CLASSES, Log, MS, any_class, failing};
+use crate::common::{CLASSES, cases, open, paused, reopen};
+use crate::what::{Log, MS, any_class, failing};
 
 fn falls_back(class: Class) -> bool {
     use Class::{BudgetExhausted, DeadlineExceeded, Panicked, Permanent, Transient};

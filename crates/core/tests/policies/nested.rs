@@ -10,8 +10,8 @@ use maniple_core::policy::Rate;
 use maniple_core::policy::{Breaker, LoopGuard, RetryPolicy};
 use maniple_core::{AgentError, AgentExt, BoxAgent, Class, Effect, MemoryJournal, agent_fn};
 
-use crate::common::{paused, reopen};
-use crate::what::{CLASSES, MS, stepping};
+use crate::common::{CLASSES, paused, reopen};
+use crate::what::{MS, stepping};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Policy {

@@ -8,20 +8,9 @@ use maniple_core::{AgentError, AgentExt, BoxAgent, Class, Effect, Key, agent_fn}
 use proptest::prelude::*;
 use tokio::time::Instant;
 
-pub(crate) const MS: Duration = Duration::from_millis(1);
+use crate::common::CLASSES;
 
-pub(crate) const CLASSES: [Class; 10] = [
-    Class::Transient,
-    Class::Permanent,
-    Class::Indeterminate,
-    Class::Cancelled,
-    Class::DeadlineExceeded,
-    Class::BudgetExhausted,
-    Class::Panicked,
-    Class::Suspended,
-    Class::Parked,
-    Class::Diverged,
-];
+pub(crate) const MS: Duration = Duration::from_millis(1);
 
 pub(crate) fn any_class() -> impl Strategy<Value = Class> {
     prop::sample::select(CLASSES.to_vec())

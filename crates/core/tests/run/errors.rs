@@ -9,24 +9,11 @@ use maniple_core::{
     RecordedError, ResultExt, Run, RunContext, Source, agent_fn,
 };
 
-use crate::common::{open, reopen};
+use crate::common::{CLASSES, open, reopen};
 
 fn key() -> Key {
     Key::new("/a/b")
 }
-
-const CLASSES: [Class; 10] = [
-    Class::Transient,
-    Class::Permanent,
-    Class::Indeterminate,
-    Class::Cancelled,
-    Class::DeadlineExceeded,
-    Class::BudgetExhausted,
-    Class::Panicked,
-    Class::Suspended,
-    Class::Parked,
-    Class::Diverged,
-];
 
 /// An error with a cause that has a cause.
 #[derive(Debug)]

@@ -7,21 +7,10 @@ use maniple_core::{
 };
 use proptest::prelude::*;
 
-use crate::common::cases;
+use crate::common::{CLASSES, cases};
 
 fn class() -> impl Strategy<Value = Class> {
-    prop::sample::select(vec![
-        Class::Transient,
-        Class::Permanent,
-        Class::Indeterminate,
-        Class::Cancelled,
-        Class::DeadlineExceeded,
-        Class::BudgetExhausted,
-        Class::Panicked,
-        Class::Suspended,
-        Class::Parked,
-        Class::Diverged,
-    ])
+    prop::sample::select(CLASSES.to_vec())
 }
 
 fn effect() -> impl Strategy<Value = Effect> {
