@@ -9,6 +9,14 @@ use serde::{Deserialize, Serialize};
 pub use lease::{Lease, Reservation};
 
 /// An amount of each thing that a run can use up.
+///
+/// ```
+/// use maniple_core::Budget;
+///
+/// let limit = Budget::UNLIMITED.with_tokens(10_000).with_calls(20);
+/// let used = Budget::tokens(1_200).with_calls(1);
+/// assert!(used.fits_in(&limit));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Budget {
     /// Tokens, input and output together.
@@ -25,9 +33,25 @@ impl Budget {
     /// No limit.
     pub const UNLIMITED: Self = Self { tokens: u64::MAX, cost_micros: u64::MAX, calls: u64::MAX };
 
-    /// That many tokens, and nothing else.
+    /// That many tokens, and nothing else: what a step uses. As a limit it permits no cost and no
+    /// calls; `Budget::UNLIMITED.with_tokens(…)` limits the tokens alone.
     pub const fn tokens(tokens: u64) -> Self {
         Self { tokens, ..Self::ZERO }
+    }
+
+    /// The same with that many tokens.
+    pub const fn with_tokens(self, tokens: u64) -> Self {
+        Self { tokens, ..self }
+    }
+
+    /// The same with that cost, in millionths of the host's currency.
+    pub const fn with_cost_micros(self, cost_micros: u64) -> Self {
+        Self { cost_micros, ..self }
+    }
+
+    /// The same with that many calls.
+    pub const fn with_calls(self, calls: u64) -> Self {
+        Self { calls, ..self }
     }
 
     /// Whether every amount is zero.

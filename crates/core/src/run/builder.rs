@@ -89,7 +89,8 @@ impl RunBuilder {
         self
     }
 
-    /// What the run may use, over all its processes. No limit by default.
+    /// What the run may use, over all its processes, as `Budget::UNLIMITED.with_tokens(…)`. No limit by
+    /// default.
     pub fn with_budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
         self

@@ -40,7 +40,7 @@ use crate::signal::Delivery;
 /// # async fn main() -> Result<(), AgentError> {
 /// let double = agent_fn("double", |n: u64, _cx| async move { Ok(2 * n) });
 /// let run = Run::builder("example")
-///     .with_budget(Budget::tokens(10_000))
+///     .with_budget(Budget::UNLIMITED.with_tokens(10_000))
 ///     .with_deadline(std::time::Duration::from_secs(60))
 ///     .open()
 ///     .await?;
