@@ -1,11 +1,9 @@
 use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use futures::future::{Either, select};
 use tower_service::Service;
 
 use super::Request;
@@ -106,16 +104,9 @@ impl<S: Service<R> + Clone, I, R> ServiceAgent<S, I, R> {
     where
         S::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        loop {
-            let ready = pin!(poll_fn(|waker| service.poll_ready(waker)));
-            let cancelled = pin!(cx.cancelled());
-            let late = pin!(cx.env().deadline_passed());
-            match select(ready, select(cancelled, late)).await {
-                Either::Left((Ok(()), _)) => return cx.check(),
-                Either::Left((Err(error), _)) => return Err(classed(Class::Transient, error)),
-                Either::Right(_) => cx.check()?,
-            }
-        }
+        let ready = cx.unless_stopped(poll_fn(|waker| service.poll_ready(waker))).await?;
+        ready.map_err(|error| classed(Class::Transient, error))?;
+        cx.check()
     }
 }
 
