@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::Segment;
 
+use super::cost::is_affordable;
 use super::registry::Entry;
 use super::response::{ArgumentFault, JsonPosition, ToolError, ToolOutcome, ToolResponse};
 use crate::contain::message;
@@ -20,6 +21,8 @@ const LONGEST_PATH: usize = 200;
 const LONGEST_TEXT: usize = 300;
 /// How long a value is that is shown to the model again.
 const LONGEST_SHOWN: usize = 40;
+/// What is told where looking for the place would take too long.
+const TOO_MANY: &str = "something in it is wrong, and its alternatives are nested too deep to say where: nest them less";
 
 /// The arguments that a tool is called with, or what the model is answered. A function of the tool and
 /// of what was sent alone.
@@ -69,6 +72,11 @@ fn check(entry: &Entry, arguments: &Value) -> Result<(), ToolError> {
 /// The first faults, and how many more there are. The order in which they are found is the
 /// validator's own affair; that in which they are told is not.
 fn faults(entry: &Entry, arguments: &Value) -> (Vec<ArgumentFault>, usize) {
+    let schema = entry.spec.schema().as_value();
+    if !is_affordable(schema, arguments) {
+        let problem = TOO_MANY.to_owned();
+        return (vec![ArgumentFault { path: String::new(), problem, allowed: None }], 0);
+    }
     let errors: Vec<_> = entry.validator.iter_errors(arguments).collect();
     let mut meant = Vec::with_capacity(errors.len());
     for error in &errors {
@@ -79,7 +87,6 @@ fn faults(entry: &Entry, arguments: &Value) -> (Vec<ArgumentFault>, usize) {
     };
     meant.sort_by_cached_key(|error| (place(error), error.masked().to_string()));
     let omitted = meant.len().saturating_sub(MOST);
-    let schema = entry.spec.schema().as_value();
     (meant.iter().take(MOST).map(|error| fault(error, schema)).collect(), omitted)
 }
 

@@ -3,6 +3,7 @@
 mod agent;
 mod arguments;
 mod call;
+mod cost;
 mod function;
 mod name;
 mod registry;

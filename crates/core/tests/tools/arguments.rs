@@ -115,6 +115,75 @@ async fn of_several_alternatives_the_one_that_was_meant_is_told() {
     assert_eq!(wrong(circle).await, [told("/shape/radius", problem, json!(0))]);
 }
 
+/// Alternatives inside of alternatives, of which two look alike.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(tag = "op", rename_all = "snake_case")]
+#[expect(dead_code, reason = "only what they are read from matters")]
+enum Filter {
+    Not { inner: Box<Self> },
+    Most { inner: Box<Self> },
+    Is { word: String },
+}
+
+/// As deep as it gets, without alternatives that multiply.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "only what they are read from matters")]
+struct Chain {
+    next: Option<Box<Self>>,
+    items: Vec<u8>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "only what they are read from matters")]
+struct Search {
+    filter: Option<Filter>,
+    chain: Option<Chain>,
+}
+
+async fn search(arguments: Value) -> ToolResponse {
+    let tools = only(tool_fn("search", "", Effect::Pure, |_: Search, _| async { Ok(()) }));
+    let run = open(Run::builder("arguments")).await;
+    tools.call(&run.context(), "search", arguments).await.unwrap()
+}
+
+fn filter(depth: usize, word: Value) -> Value {
+    let innermost = json!({ "op": "is", "word": word });
+    let around = |inner: Value, op: &str| json!({ "op": op, "inner": inner });
+    let ops = ["not", "most"].into_iter().cycle().take(depth);
+    json!({ "filter": ops.fold(innermost, around) })
+}
+
+fn first_fault(response: ToolResponse) -> maniple_core::ArgumentFault {
+    assert_eq!(response.outcome, ToolOutcome::Rejected);
+    response.error.unwrap().faults.swap_remove(0)
+}
+
+#[tokio::test(start_paused = true)]
+async fn alternatives_inside_of_alternatives_are_refused_in_no_time() {
+    for depth in [0, 1, 2, 3, 60] {
+        assert!(search(filter(depth, "ants".into())).await.is_success());
+    }
+    for depth in [0, 1, 2, 3] {
+        let fault = first_fault(search(filter(depth, 7.into())).await);
+        assert_eq!(fault.path, format!("/filter{}/word", "/inner".repeat(depth)));
+    }
+    // To look into each of them took a second here, and twice as long with each level more.
+    for depth in [14, 60] {
+        let fault = first_fault(search(filter(depth, 7.into())).await);
+        assert!(fault.problem.contains("nest them less"), "{fault}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_only_deep_or_long_is_told_with_its_path() {
+    let wrong: Vec<_> = std::iter::repeat_n(json!(7), 20_000).chain([json!("x")]).collect();
+    let innermost = json!({ "next": null, "items": wrong });
+    let chain = (0..30).fold(innermost, |next, _| json!({ "next": next, "items": [] }));
+    let fault = first_fault(search(json!({ "chain": chain })).await);
+    assert_eq!(fault.path, format!("/chain{}/items/20000", "/next".repeat(30)));
+    assert_eq!(fault.problem, r#""x" is not of type "integer""#);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_the_type_refuses_is_told_with_its_path_too() {
     let lines = json!({ "count": 1, "lines": ["a", "bc"] });
