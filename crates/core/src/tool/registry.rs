@@ -202,8 +202,11 @@ impl ToolRegistry {
     pub fn openai(&self) -> Vec<Value> {
         let tool = |spec: &ToolSpec| {
             let (name, description) = (spec.name(), spec.description());
+            let mut schema = spec.schema().clone();
+            // Without it, a tool that takes no arguments gets the whole request refused.
+            schema.ensure_object().entry("properties").or_insert_with(|| json!({}));
             let function =
-                json!({ "name": name, "description": description, "parameters": spec.schema() });
+                json!({ "name": name, "description": description, "parameters": schema });
             json!({ "type": "function", "function": function })
         };
         self.specs().map(tool).collect()

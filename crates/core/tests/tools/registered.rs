@@ -87,7 +87,7 @@ fn tools_are_exported_as_chat_completions_take_them() {
                 "function": {
                     "name": "z",
                     "description": "Answers as it is told.",
-                    "parameters": { "type": "object" }
+                    "parameters": { "properties": {}, "type": "object" }
                 }
             }
         ])
