@@ -11,12 +11,13 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Tool, ToolOutput, ToolSpec};
-use crate::error::{AgentError, Source};
+use crate::error::{AgentError, Class, Source};
 use crate::step::{StepContext, StepOptions};
 
 /// Makes a tool of a closure. The schema is made of the type of its arguments, a struct with named
 /// fields; the documentation of each field is what the model reads of it. Arguments that no field
-/// is there for are ignored, unless the type says `#[serde(deny_unknown_fields)]`.
+/// is there for are ignored, unless the type says `#[serde(deny_unknown_fields)]`. An output that
+/// cannot be written as JSON is an [indeterminate](Class::Indeterminate) failure: the work was done.
 ///
 /// `options` is an [`Effect`](crate::Effect), or one that [reserves](crate::Effect::reserving) a part
 /// of the budget. What the closure captures is cloned before the `async move`, since the tool may be
@@ -115,6 +116,9 @@ where
         };
         let arguments = serde_json::from_value(arguments).map_err(codec("input"))?;
         let output = (self.f)(arguments, step).await?;
-        Ok(serde_json::to_value(output).map_err(codec("output"))?.into())
+        // The work is done, and what it came to is lost: a model that was told of a failure would ask
+        // for it again.
+        let lost = |error| AgentError::new(Class::Indeterminate, codec("output")(error));
+        Ok(serde_json::to_value(output).map_err(lost)?.into())
     }
 }

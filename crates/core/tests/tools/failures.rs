@@ -1,8 +1,10 @@
 //! What becomes of a failure of a tool, for whom it is, and what is known of it later.
 
+use std::collections::BTreeMap;
+
 use maniple_core::{
     AgentError, Class, Effect, MemoryJournal, Reconciled, Run, RunBuilder, ToolOutcome,
-    ToolResponse, reconciler_fn,
+    ToolResponse, reconciler_fn, tool_fn,
 };
 use serde_json::json;
 
@@ -82,6 +84,37 @@ async fn what_may_have_happened_and_may_not_repeat_is_left_in_doubt() {
                 assert_eq!(class_of(&told[1]), Some(Class::Parked), "{effect} {how:?}");
                 assert_eq!(count, 1);
             }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_output_that_is_lost_leaves_what_was_done_in_doubt() {
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    struct Nothing {}
+
+    for effect in EFFECTS {
+        let (journal, calls) = (MemoryJournal::new(), Calls::default());
+        let counted = calls.clone();
+        // Only texts and numbers are keys in JSON.
+        let lost = tool_fn("tool", "", effect, move |_: Nothing, _| {
+            counted.next();
+            async { Ok(BTreeMap::from([(vec![1], "sent")])) }
+        });
+        let tools = only(lost);
+        let mut told = Vec::new();
+        for _ in 0..2 {
+            let run = reopen(&journal).await;
+            told.push(tools.call(&run.context(), "tool", json!({})).await);
+        }
+        assert_eq!(calls.count(), 1, "{effect}");
+        if effect.may_repeat() {
+            let response = told[0].as_ref().unwrap();
+            assert_eq!(response.error.as_ref().unwrap().class, Class::Indeterminate);
+            assert_eq!(told[1].as_ref().unwrap(), response);
+        } else {
+            assert_eq!(class_of(&told[0]), Some(Class::Indeterminate), "{effect}");
+            assert_eq!(class_of(&told[1]), Some(Class::Parked), "{effect}");
         }
     }
 }
