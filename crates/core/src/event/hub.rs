@@ -29,7 +29,11 @@ impl Hub {
 
     pub(crate) fn listen(&self) -> Events {
         let queue = Arc::new(Queue::default());
-        self.listeners().queues.push(queue.clone());
+        let mut listeners = self.listeners();
+        // Here too, since nothing may be told between one listener and the next.
+        listeners.queues.retain(|queue| !queue.is_closed());
+        listeners.queues.push(queue.clone());
+        drop(listeners);
         Events::new(queue, self.heard.clone())
     }
 
@@ -80,5 +84,23 @@ impl fmt::Debug for Hub {
             .field("told", &listeners.next)
             .field("queues", &listeners.queues.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listeners_that_went_leave_nothing_behind_where_nothing_is_told() {
+        let hub = Hub::default();
+        let stays = hub.listen();
+        for _ in 0..100 {
+            drop(hub.listen());
+        }
+        drop(hub.listen());
+        // The last one is forgotten with the next.
+        assert_eq!(hub.listeners().queues.len(), 2);
+        drop(stays);
     }
 }

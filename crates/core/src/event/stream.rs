@@ -202,6 +202,10 @@ impl Queue {
         true
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().is_closed
+    }
+
     pub(super) fn close(&self) {
         let waker = {
             let mut waiting = self.lock();
