@@ -15,6 +15,8 @@ pub(crate) use hub::Hub;
 pub use sink::EventSink;
 pub use stream::{Events, Lost};
 pub use trace::TracingSink;
+#[cfg(feature = "tools")]
+pub(crate) use trace::tool_span;
 pub(crate) use trace::{agent_span, mark_failed, mark_used, step_span};
 
 use crate::budget::Budget;

@@ -11,8 +11,8 @@ use crate::step::Effect;
 /// Tells the events of a run through `tracing`, under the target `maniple`.
 ///
 /// What *takes time* is not told here: the run itself opens a span around every agent
-/// (`invoke_agent`) and around the body of every step (`step`), at the level `DEBUG`, whether there is
-/// a sink or not. Only so does what the host's own code logs and traces stand inside of them. This
+/// (`invoke_agent`), around the body of every step (`step`), and in that around every tool
+/// (`execute_tool`), at the level `DEBUG`, whether there is a sink or not. Only so does what the host's own code logs and traces stand inside of them. This
 /// sink adds what *happens* in between, as one event each, inside the span that it happens in. Failures,
 /// retries, timeouts, fallbacks, breakers that open, steps in doubt, low budgets and zombies are at `WARN`, all else is at `DEBUG`.
 ///
@@ -21,8 +21,9 @@ use crate::step::Effect;
 ///
 /// | name | on | it is |
 /// | --- | --- | --- |
-/// | `gen_ai.operation.name` | span | `invoke_agent` |
+/// | `gen_ai.operation.name` | span | `invoke_agent` or `execute_tool` |
 /// | `gen_ai.agent.name` | span | the agent's name, where its context was named and not numbered |
+/// | `gen_ai.tool.name`, `gen_ai.tool.type` | span | the tool's name; `function` |
 /// | `error.type` | both | the [`Class`] of the failure, as `deadline_exceeded`; not for what waits for a signal |
 /// | `exception.message` | event | the failure's text, only [with texts](Self::with_texts) |
 /// | `maniple.run.id`, `maniple.path` | both | the run, and the context or step |
@@ -39,8 +40,8 @@ use crate::step::Effect;
 /// | `maniple.run.name`, `maniple.journal.records` | event | of the opening |
 /// | `otel.name`, `otel.status_code` | span | what `tracing-opentelemetry` makes the span's name and status of |
 ///
-/// A step is no tool, so none is called `execute_tool`; tokens are not split, so there is no
-/// `gen_ai.usage.input_tokens`; and which provider is behind an agent is not known here.
+/// Tokens are not split, so there is no `gen_ai.usage.input_tokens`; which provider is behind an agent
+/// is not known here, nor is the id that a model gave the call of a tool.
 ///
 /// Inputs and outputs are never told. The texts of errors and of progress may quote them, so those
 /// are left out too, unless the host asks for them.
@@ -217,6 +218,23 @@ pub(crate) fn step_span(run: &RunId, key: &Key, effect: Effect) -> Span {
         "maniple.usage.tokens" = field::Empty,
         "maniple.usage.cost_micros" = field::Empty,
         "maniple.usage.calls" = field::Empty,
+        "otel.status_code" = field::Empty,
+        "error.type" = field::Empty,
+    )
+}
+
+/// The span of a tool at work.
+#[cfg(feature = "tools")]
+pub(crate) fn tool_span(run: &RunId, key: &Key, name: &str) -> Span {
+    debug_span!(
+        target: "maniple",
+        "execute_tool",
+        "gen_ai.operation.name" = "execute_tool",
+        "gen_ai.tool.name" = name,
+        "gen_ai.tool.type" = "function",
+        "maniple.run.id" = run.as_str(),
+        "maniple.path" = %key,
+        "otel.name" = format!("execute_tool {name}"),
         "otel.status_code" = field::Empty,
         "error.type" = field::Empty,
     )

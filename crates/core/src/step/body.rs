@@ -16,6 +16,8 @@ use crate::context::RunContext;
 use crate::context::env::Env;
 use crate::error::AgentError;
 use crate::event::{EventKind, mark_failed, mark_used, step_span};
+#[cfg(feature = "tools")]
+use crate::identity::RunId;
 use crate::identity::{Digest, IdempotencyKey, Key};
 use crate::journal::{Fact, Outcome};
 use crate::run::count;
@@ -60,6 +62,11 @@ impl StepContext {
     /// Cancel safe.
     pub async fn cancelled(&self) {
         self.0.env.token.cancelled().await;
+    }
+
+    #[cfg(feature = "tools")]
+    pub(crate) fn run_id(&self) -> &RunId {
+        &self.0.env.run.id
     }
 
     fn used(&self, reserved: Budget) -> Budget {

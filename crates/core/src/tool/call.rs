@@ -6,6 +6,7 @@ use futures::stream::{self, StreamExt};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::arguments::{accept, shorten};
 use super::registry::Entry;
@@ -14,6 +15,7 @@ use super::{ToolRegistry, ToolResponse, ToolSpec};
 use crate::contain::contain;
 use crate::context::RunContext;
 use crate::error::{AgentError, Class, RecordedError};
+use crate::event::{mark_failed, tool_span};
 use crate::step::{Effect, StepContext};
 
 /// What a model asks for. The id that the model gave the call is no part of it: it is another one in
@@ -231,8 +233,11 @@ impl Entry {
     ) -> Result<ToolResponse, AgentError> {
         let began = Instant::now();
         let key = step.key().clone();
+        let span = tool_span(step.run_id(), &key, self.spec.name());
         let called = async { self.tool.call(arguments, step).await };
-        match contain(|| key, called).await {
+        let ended = contain(|| key, called).instrument(span.clone()).await;
+        mark_failed(&span, &ended);
+        match ended {
             Ok(output) => Ok(ToolResponse::succeeded(output).after(began.elapsed())),
             Err(error) if is_answer(&error, self.spec.effect(), transient) => {
                 Ok(ToolResponse::failed(&error).after(began.elapsed()))

@@ -11,6 +11,7 @@ mod journaled;
 mod registered;
 mod shapes;
 mod together;
+mod traced;
 
 use std::fmt;
 use std::sync::Arc;
