@@ -166,7 +166,8 @@ impl<I, O> ScriptedAgent<I, O> {
 
 impl<I, O, M> ScriptedAgent<I, O, M> {
     /// Replies, in order, for the inputs of which this is so. These get no others. Where several fit,
-    /// the first that was given decides.
+    /// the first that was given decides. It looks at the input alone: the script is locked meanwhile,
+    /// and asking the agent, such as for its [`calls`](Self::calls), would wait for ever.
     pub fn with_replies_when(
         self,
         is_meant: impl Fn(&I) -> bool + Send + 'static,
