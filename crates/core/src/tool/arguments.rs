@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::Segment;
 
-use super::cost::is_affordable;
+use super::cost::{DEEPEST, is_affordable, is_deeper};
 use super::registry::Entry;
 use super::response::{ArgumentFault, JsonPosition, ToolError, ToolOutcome, ToolResponse};
 use crate::contain::message;
@@ -30,6 +30,10 @@ pub(super) fn accept(entry: &Entry, sent: Value) -> Result<Value, Box<ToolRespon
     let refuse = |outcome, error| Box::new(ToolResponse::not(outcome, error));
     let rejected = |error| refuse(ToolOutcome::Rejected, error);
     let arguments = parse(sent).map_err(rejected)?;
+    if is_deeper(&arguments, DEEPEST) {
+        let text = format!("the arguments are nested deeper than {DEEPEST} levels");
+        return Err(rejected(ToolError::new(Class::Permanent, text)));
+    }
     // Types of the host's own read data from outside here, and not in the body of a step.
     let checked = catch_unwind(AssertUnwindSafe(|| check(entry, &arguments)));
     match checked {

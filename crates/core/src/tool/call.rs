@@ -9,9 +9,10 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::arguments::{accept, shorten};
+use super::cost::{DEEPEST, is_deeper};
 use super::registry::Entry;
 use super::response::{ToolError, ToolOutcome};
-use super::{ToolRegistry, ToolResponse, ToolSpec};
+use super::{ToolOutput, ToolRegistry, ToolResponse, ToolSpec};
 use crate::contain::contain;
 use crate::context::RunContext;
 use crate::error::{AgentError, Class, RecordedError};
@@ -53,10 +54,10 @@ impl ToolRegistry {
     ///
     /// `arguments` are a JSON object. A text is taken for the JSON that stands in it, as models send
     /// it, and an empty one for no arguments. They are checked against the schema before anything
-    /// runs. That there is no such tool, that the context does not permit it, or that the arguments are
-    /// wrong is answered without a step, and depends on nothing but the registry, the permissions and
-    /// the call: a later process that changes those changes the code, and pins that with a
-    /// [version](RunContext::version).
+    /// runs; neither they nor an output may be nested deeper than 100 levels. That there is no such
+    /// tool, that the context does not permit it, or that the arguments are wrong is answered without a
+    /// step, and depends on nothing but the registry, the permissions and the call: a later process
+    /// that changes those changes the code, and pins that with a [version](RunContext::version).
     ///
     /// A call that is made is a [step](RunContext::step) with the tool's effect, named after the tool:
     /// its response is journaled and is what every replay answers. So are failures of the tool:
@@ -234,7 +235,7 @@ impl Entry {
         let began = Instant::now();
         let key = step.key().clone();
         let span = tool_span(step.run_id(), &key, self.spec.name());
-        let called = async { self.tool.call(arguments, step).await };
+        let called = async { self.tool.call(arguments, step).await.and_then(readable) };
         let ended = contain(|| key, called).instrument(span.clone()).await;
         mark_failed(&span, &ended);
         match ended {
@@ -246,6 +247,20 @@ impl Entry {
         }
     }
 }
+
+/// An output that can be read back from a journal. Where it cannot, the work is done all the same, and
+/// only what it came to is lost.
+fn readable(output: ToolOutput) -> Result<ToolOutput, AgentError> {
+    let mut values = std::iter::once(&output.data).chain(output.metadata.values());
+    if values.any(|value| is_deeper(value, DEEPEST)) {
+        return Err(AgentError::new(Class::Indeterminate, TooDeep));
+    }
+    Ok(output)
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the output is nested deeper than {DEEPEST} levels")]
+struct TooDeep;
 
 /// Whether the model is answered with a failure, which is final then.
 fn is_answer(error: &AgentError, effect: Effect, transient: Transient) -> bool {

@@ -1,4 +1,4 @@
-//! How far what is wrong with arguments can be told.
+//! What arguments and outputs may cost.
 
 use std::collections::HashMap;
 use std::ptr::from_ref;
@@ -9,6 +9,22 @@ use serde_json::Value;
 const FEW_VISITS: u64 = 10_000;
 /// How often each value is visited on average, at most.
 const MOST_OFTEN: u64 = 16;
+
+/// How many lists and objects stand in each other at most. What reads JSON from a text stops at 127, and
+/// what a response and a journal put around a value counts there too.
+pub(super) const DEEPEST: usize = 100;
+
+/// Whether more than so many lists and objects stand in each other.
+pub(super) fn is_deeper(value: &Value, levels: usize) -> bool {
+    match (value, levels.checked_sub(1)) {
+        (Value::Array(_) | Value::Object(_), None) => true,
+        (Value::Array(items), Some(left)) => items.iter().any(|item| is_deeper(item, left)),
+        (Value::Object(members), Some(left)) => {
+            members.values().any(|member| is_deeper(member, left))
+        }
+        _ => false,
+    }
+}
 
 /// Whether the faults can be looked for in a time that grows no faster than schema and arguments do.
 ///

@@ -228,6 +228,17 @@ async fn a_text_that_is_nested_too_deep_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_nested_too_deep_is_refused_also_where_the_host_has_read_it() {
+    let tools = only(scripted("tool", Effect::Pure, &Calls::default(), |_, _| Ok(json!(1).into())));
+    let run = open(Run::builder("arguments")).await;
+    for (depth, outcome) in [(99, ToolOutcome::Succeeded), (3000, ToolOutcome::Rejected)] {
+        let lists = (0..depth).fold(json!(1), |inner, _| json!([inner]));
+        let response = tools.call(&run.context(), "tool", json!({ "a": lists })).await.unwrap();
+        assert_eq!(response.outcome, outcome, "{depth}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_at_all_is_no_arguments() {
     let tools = only(scripted("now", Effect::Pure, &Calls::default(), |_, sent| Ok(sent.into())));
     let run = open(Run::builder("nothing")).await;

@@ -120,6 +120,37 @@ async fn an_output_that_is_lost_leaves_what_was_done_in_doubt() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_output_that_is_too_deep_to_be_read_back_is_answered_the_same_ever_after() {
+    for effect in EFFECTS {
+        for depth in [90, 120, 126, 127, 128, 1000] {
+            let (journal, calls, mut told) = (MemoryJournal::new(), Calls::default(), Vec::new());
+            let tools = only(scripted("tool", effect, &calls, move |_, _| {
+                Ok((0..depth).fold(json!(1), |inner, _| json!([inner])).into())
+            }));
+            for _ in 0..2 {
+                let run = reopen(&journal).await;
+                told.push(tools.call(&run.context(), "tool", json!({})).await);
+            }
+            assert_eq!(calls.count(), 1, "{effect} {depth}");
+            match &told[..] {
+                [Ok(first), Ok(second)] => {
+                    assert_eq!(first, second, "{effect} {depth}");
+                    let lost = first.error.as_ref().map(|error| error.class);
+                    assert_eq!(lost, (depth > 100).then_some(Class::Indeterminate), "{depth}");
+                    assert!(effect.may_repeat() || lost.is_none());
+                }
+                [first, second] => {
+                    assert_eq!(class_of(first), Some(Class::Indeterminate), "{effect} {depth}");
+                    assert_eq!(class_of(second), Some(Class::Parked), "{effect} {depth}");
+                    assert!(!effect.may_repeat());
+                }
+                _ => unreachable!(),
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_transient_failure_of_an_attempt_is_none_and_the_tool_runs_again() {
     for effect in EFFECTS {
         let (told, count) = twice(Class::Transient, effect, How::Attempted).await;
