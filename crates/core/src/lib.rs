@@ -38,7 +38,8 @@
 //! - `rate-limit`: [`AgentExt::with_rate_limit`].
 //! - `testkit`: the contract that every [`Journal`] must keep, as a function to call from its tests.
 //! - `tools`: tools for models, `Tool` and `ToolRegistry`: schemas made of types, arguments that are
-//!   checked, calls that are steps, and definitions as the providers take them.
+//!   checked, calls that are steps, and definitions as the providers take them. A host derives
+//!   `JsonSchema` with `schemars` 1 among its own dependencies.
 //! - `tower`: any agent as a service of tower, and any service as an agent.
 //!
 //! None is on by default. The crate opens no file, socket or process; it needs a tokio runtime with

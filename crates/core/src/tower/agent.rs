@@ -24,7 +24,8 @@ use crate::error::{AgentError, Class};
 /// - One of the call is [`Indeterminate`](Class::Indeterminate), unless
 ///   [`with_classes`](ServiceAgent::with_classes) knows better: the service may have done what it
 ///   was asked before it failed. Nobody tries such a call again by themselves, and no journal takes
-///   it for an outcome; a step that ends so is in doubt.
+///   it for an outcome; a step that ends so is in doubt. That of tower's load shed, `Overloaded`, is
+///   one of the call too, and is to be told as `Transient`.
 /// - An [`AgentError`], also in a box, is what it is: the service had an agent inside.
 ///
 /// ```
