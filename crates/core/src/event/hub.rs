@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use super::sink::Told;
-use super::stream::Queue;
+use super::stream::{Queue, wake};
 use super::{AgentEvent, EventKind, EventSink, Events};
 use crate::identity::{Key, RunId};
 
@@ -54,9 +54,7 @@ impl Hub {
             event
         };
         // Neither a waker nor a sink is ours: no lock is held for them.
-        for waker in wakers {
-            waker.wake();
-        }
+        wakers.into_iter().for_each(wake);
         for sink in &self.sinks {
             sink.tell(&event);
         }

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::coop::poll_proceed;
 
 use super::AgentEvent;
+use crate::contain;
 
 /// How many events are kept for a listener who does not say.
 const BUFFER: usize = 1024;
@@ -161,6 +163,17 @@ impl fmt::Debug for Events {
     }
 }
 
+/// Wakes who waits. The waker is a listener's own, and a run does not suffer where it panics.
+pub(super) fn wake(waker: Waker) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+        tracing::error!(
+            target: "maniple",
+            panic = contain::message(&*panic),
+            "the waker of a listener panicked"
+        );
+    }
+}
+
 /// What waits for one listener.
 #[derive(Default)]
 pub(super) struct Queue(Mutex<Waiting>);
@@ -213,7 +226,7 @@ impl Queue {
             waiting.waker.take()
         };
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
     }
 

@@ -1,6 +1,8 @@
 //! Events: in the order of each context, and at no cost to the run where the listener is slow.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 
 use futures::{FutureExt, StreamExt};
 use maniple_core::{
@@ -227,4 +229,30 @@ async fn events_end_with_the_run() {
     settle().await;
     assert!(events.next().await.is_some(), "what came before is not lost");
     assert!(events.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_that_cannot_be_woken_hurts_no_agent() {
+    struct Unwakeable;
+
+    impl Wake for Unwakeable {
+        fn wake(self: Arc<Self>) {
+            std::panic::resume_unwind(Box::new("as it was told"));
+        }
+    }
+
+    let run = open(Run::builder("unwakeable")).await;
+    let mut events = run.events();
+    let waker = Waker::from(Arc::new(Unwakeable));
+    let mut waits = || events.poll_next_unpin(&mut Context::from_waker(&waker));
+    assert!(waits().is_pending());
+    let told = run.execute(agent_fn("agent", |(): (), cx| tells(cx, 1)), ()).await;
+    told.unwrap();
+    // Started, progress, finished.
+    for _ in 0..3 {
+        assert!(waits().is_ready());
+    }
+    assert!(waits().is_pending());
+    drop(run);
+    assert!(matches!(waits(), Poll::Ready(None)));
 }
