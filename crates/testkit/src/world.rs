@@ -74,7 +74,9 @@ impl World {
     }
 
     /// Answers for steps in doubt as a service would that knows what it was called with: a call that
-    /// [`perform`](Process::perform) saw is completed with what it answered, and any other may run.
+    /// [`perform`](Process::perform) saw is completed with what it answered, and any other may run. What
+    /// it answered must be what the step has as its output; for the step of a tool that is a
+    /// `ToolResponse`, and the effect that the tool performs answers with one.
     pub fn reconciler(&self) -> impl Reconciler + use<> {
         let world = self.clone();
         reconciler_fn(move |doubt| {
