@@ -39,10 +39,13 @@ pub struct Rate {
     burst: NonZeroU32,
 }
 
+/// A hundred years: what adds up from a few of these is less than what 64 bits of nanoseconds hold.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 impl Rate {
     /// So many calls in a period; 0 counts as 1.
     pub fn new(calls: u32, period: Duration) -> Self {
-        let apart = (period / calls.max(1)).max(Duration::from_nanos(1));
+        let apart = (period / calls.max(1)).clamp(Duration::from_nanos(1), LONGEST);
         Self { apart, burst: NonZeroU32::MIN }
     }
 
@@ -57,7 +60,7 @@ impl Rate {
     }
 
     /// How many calls may begin at once, where there were none for long enough; 1 by default, and 0
-    /// counts as 1.
+    /// counts as 1. It is at most what the rate allows in a hundred years.
     pub fn with_burst(mut self, calls: u32) -> Self {
         self.burst = NonZeroU32::new(calls).unwrap_or(NonZeroU32::MIN);
         self
@@ -65,7 +68,9 @@ impl Rate {
 
     fn quota(self) -> Quota {
         let quota = Quota::with_period(self.apart).expect("calls are at least a nanosecond apart");
-        quota.allow_burst(self.burst)
+        let most = LONGEST.as_nanos() / self.apart.as_nanos();
+        let most = u32::try_from(most).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MAX);
+        quota.allow_burst(self.burst.min(most))
     }
 }
 

@@ -137,3 +137,20 @@ async fn many_keys_are_forgotten_again() {
         .unwrap();
     assert!(keys < 10_000, "{keys} keys are kept");
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_rate_is_too_much() {
+    for period in [Duration::ZERO, Duration::from_nanos(1), 3_600_000 * MS, Duration::MAX] {
+        for calls in [0, 1, u32::MAX] {
+            for burst in [0, 2, u32::MAX] {
+                let limit = RateLimit::new(Rate::new(calls, period).with_burst(burst));
+                let call = agent_fn("call", |(): (), _cx| async move { Ok(()) });
+                let run = open(Run::builder("test")).await;
+                let call = call.with_rate_limit(&limit);
+                for _ in 0..burst.clamp(1, 2) {
+                    call.run((), &run.context()).await.unwrap();
+                }
+            }
+        }
+    }
+}
