@@ -77,6 +77,9 @@ pub trait AgentExt: BaseAgent + Sized + sealed::Sealed {
     /// From then on nothing new begins in its context, and the scopes in it are stopped. It has the
     /// grace of the timeout to end by itself, none by default, and is then dropped: a step in flight
     /// is in doubt, as after a crash.
+    ///
+    /// A resumed run may come by the agent when it has worked for longer than that: what was in time
+    /// replays, in as much time again, and nothing new begins.
     fn with_timeout(self, timeout: impl Into<Timeout>) -> WithTimeout<Self> {
         WithTimeout::new(self, timeout.into())
     }

@@ -91,12 +91,15 @@ impl<A: BaseAgent> BaseAgent for WithTimeout<A> {
             return Err(error);
         }
         let limited = cx.clone().with_deadline(self.timeout.after);
+        // Where it had passed before the agent is come by, what was in time replays: nobody knows how
+        // long that takes, and nothing new begins. Only a journal knows of such a time.
+        let replays = verdict.is_some() && limited.env().is_past_deadline();
         let mut work = self.agent.run(input, &limited);
         match futures::poll!(&mut work) {
             Poll::Ready(Ok(output)) => Ok(output),
             // In a box, since what is ready at once needs no room for it.
             Poll::Ready(Err(error)) => Box::pin(self.end(cx, &limited, verdict, error)).await,
-            Poll::Pending => Box::pin(self.wait(cx, &limited, verdict, work)).await,
+            Poll::Pending => Box::pin(self.wait(cx, &limited, verdict, replays, work)).await,
         }
     }
 }
@@ -108,12 +111,15 @@ impl<A: BaseAgent> WithTimeout<A> {
         cx: &RunContext,
         limited: &RunContext,
         verdict: Option<Verdict>,
+        replays: bool,
         work: BoxFuture<'_, Result<A::Output, AgentError>>,
     ) -> Result<A::Output, AgentError> {
         // Of the context's own deadline the scope around it takes care.
         let ends = limited.env().deadline.filter(|at| Some(*at) != cx.env().deadline);
         let Some(at) = ends else { return work.await };
-        let timer = std::pin::pin!(cx.env().run.clock.sleep_until(at));
+        let clock = &cx.env().run.clock;
+        let at = if replays { clock.worked().saturating_add(self.timeout.after) } else { at };
+        let timer = std::pin::pin!(clock.sleep_until(at));
         let late = || AgentError::DeadlineExceeded { key: cx.path() };
         let result = match select(work, timer).await {
             Either::Left((result, _)) => result,
@@ -137,7 +143,8 @@ impl<A: BaseAgent> WithTimeout<A> {
         verdict: Option<Verdict>,
         error: AgentError,
     ) -> Result<A::Output, AgentError> {
-        let is_ours = limited.env().is_past_deadline() && !cx.env().is_past_deadline();
+        // An inner timeout, or the context's own deadline, is not this one.
+        let is_ours = limited.env().is_past_deadline() && cx.check().is_ok();
         if error.class() == Class::DeadlineExceeded && is_ours {
             cx.emit(|| EventKind::TimedOut { after: self.timeout.after });
             if let Some(verdict) = verdict {

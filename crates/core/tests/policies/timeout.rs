@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use maniple_core::policy::{RetryPolicy, Timeout};
 use maniple_core::{
-    AgentError, AgentExt, BoxAgent, Class, Effect, EventKind, MemoryJournal, Run, Scope, agent_fn,
+    AgentError, AgentExt, BaseAgent, BoxAgent, Class, Effect, EventKind, MemoryJournal, Run, Scope,
+    agent_fn,
 };
 use proptest::prelude::*;
 use tokio::time::{Instant, sleep};
@@ -171,5 +172,63 @@ async fn a_step_that_it_drops_is_in_doubt() {
         let result = run.execute(agent.with_timeout(100 * MS).with_retry(retry), ()).await;
         assert_eq!(result.unwrap_err().class(), class, "{effect}");
         assert_eq!(bodies.load(Ordering::SeqCst), ran, "{effect}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whose_time_was_not_up_says_nothing() {
+    let agent = slow(&Log::default()).with_timeout(100 * MS).with_timeout(10_000 * MS);
+    let run = open(Run::builder("test")).await;
+    let mut events = run.events();
+    run.execute(agent, 500).await.unwrap_err();
+    drop(run);
+    let mut timed_out = Vec::new();
+    while let Some(event) = events.next().await {
+        if let EventKind::TimedOut { after } = event.unwrap().kind {
+            timed_out.push(after);
+        }
+    }
+    assert_eq!(timed_out, [100 * MS]);
+}
+
+/// Answers within its time, by steps in tasks, and takes a while for it.
+fn parts() -> BoxAgent<u64, u64> {
+    agent_fn("parts", |n: u64, cx| async move {
+        let mut scope = Scope::open(&cx)?;
+        for i in 0..3_u64 {
+            scope.spawn(scope.child_at(i), move |cx| async move {
+                cx.step("part", Effect::Pure, n, |n, _| async move { Ok(n) }).await
+            });
+        }
+        let mut sum = 0;
+        while let Some(done) = scope.next().await {
+            sum += done.result?;
+        }
+        // As what stands outside of steps does.
+        sleep(10 * MS).await;
+        Ok(sum)
+    })
+    .boxed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_in_time_is_in_time_when_it_replays() {
+    let journal = MemoryJournal::new();
+    let agent = || {
+        let parts = Arc::new(parts().with_timeout(100 * MS));
+        agent_fn("both", move |n: u64, cx| {
+            let parts = parts.clone();
+            async move {
+                let sum = parts.run(n, &cx.child("parts")).await?;
+                sleep(1000 * MS).await;
+                cx.step("after", Effect::Pure, sum, |sum, _| async move { Ok(sum) }).await?;
+                cx.signal::<()>("go on").await?;
+                Ok(sum)
+            }
+        })
+    };
+    for _ in 0..3 {
+        let run = reopen(&journal).await;
+        assert_eq!(run.execute(agent(), 2).await.unwrap_err().class(), Class::Suspended);
     }
 }
