@@ -85,14 +85,6 @@ struct Failed {
 }
 
 impl RunContext {
-    /// Makes sure that attempts in this very place meet nothing but each other.
-    pub(crate) fn take_place(&self) -> Result<(), AgentError> {
-        if self.node.take() {
-            return Ok(());
-        }
-        Err(AgentError::PlaceInUse { key: self.path(), what: "attempts" })
-    }
-
     /// Makes attempts in this very place, each with fresh ordinals, until the schedule ends.
     pub(crate) async fn attempt_by<O, F, Fut>(
         &self,

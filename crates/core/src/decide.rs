@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use crate::broken::Rule;
 use crate::context::RunContext;
-use crate::context::node::keyed;
+use crate::context::node::{Hold, keyed};
 use crate::error::{AgentError, RecordedError};
 use crate::identity::{Key, Name, Sigil};
 use crate::journal::{Fact, Mark, Outcome, Payload};
@@ -106,6 +106,12 @@ pub(crate) struct Verdict {
 }
 
 impl RunContext {
+    /// Gives this place to a policy that may decide that the agent in it is not asked again.
+    pub(crate) fn hold(&self) -> Result<Hold<'_>, AgentError> {
+        let in_use = || AgentError::PlaceInUse { key: self.path(), what: "a policy" };
+        self.node.hold().ok_or_else(in_use)
+    }
+
     /// Names a verdict, in the order of the policies around an agent.
     pub(crate) fn verdict(&self, name: &'static Name) -> Verdict {
         Verdict { name, ordinal: self.node.next_ordinal(Sigil::Decision, name) }

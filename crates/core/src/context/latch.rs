@@ -15,8 +15,8 @@ impl RunContext {
     /// Whether something may be opened in this context at all.
     pub(crate) fn check_open(&self) -> Result<(), AgentError> {
         self.check_unfenced()?;
-        if self.node.is_taken() {
-            let what = "what stands beside attempts";
+        if self.node.is_left() {
+            let what = "what follows a policy";
             return Err(AgentError::PlaceInUse { key: self.path(), what });
         }
         self.latched().map_or(Ok(()), Err)

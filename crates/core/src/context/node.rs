@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::RunContext;
@@ -19,8 +19,8 @@ pub(crate) struct Node {
     pub(crate) path: OnceLock<Key>,
     pub(crate) latch: OnceLock<AgentError>,
     ordinals: OnceLock<Mutex<Ordinals>>,
-    /// Whether attempts have this place to themselves.
-    taken: AtomicBool,
+    /// Whether a policy has this place to itself: see [`Hold`].
+    held: AtomicU8,
     /// How many calls were counted here by guards.
     calls: AtomicU32,
 }
@@ -51,6 +51,25 @@ struct Ordinals {
     first: Vec<(Sigil, Name, u32)>,
     more: HashMap<(Sigil, Name), u32>,
     in_flight: Vec<(Sigil, Name)>,
+}
+
+const FREE: u8 = 0;
+const HELD: u8 = 1;
+const LEFT: u8 = 2;
+
+/// That a policy has a place to itself, and whoever is inside of it has it too. When the outermost one
+/// ends, the place is left: how much was opened in it depends on what the policy has decided.
+#[derive(Debug)]
+pub(crate) struct Hold<'a> {
+    held: Option<&'a AtomicU8>,
+}
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        if let Some(held) = self.held {
+            held.store(LEFT, Ordering::Relaxed);
+        }
+    }
 }
 
 /// How many names are looked through.
@@ -86,7 +105,7 @@ impl Node {
             path: OnceLock::new(),
             latch: OnceLock::new(),
             ordinals: OnceLock::new(),
-            taken: AtomicBool::new(false),
+            held: AtomicU8::new(FREE),
             calls: AtomicU32::new(0),
         }
     }
@@ -135,13 +154,20 @@ impl Node {
         ordinals.names().any(|name| !name.is_ours())
     }
 
-    /// Gives the place to attempts, which share it; `false` where it is in use.
-    pub(crate) fn take(&self) -> bool {
-        !self.is_used() && !self.anchor().taken.swap(true, Ordering::Relaxed)
+    /// Gives the place to a policy and to those inside of it; `None` where it was given to another
+    /// before.
+    pub(crate) fn hold(&self) -> Option<Hold<'_>> {
+        let held = &self.anchor().held;
+        match held.compare_exchange(FREE, HELD, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => Some(Hold { held: Some(held) }),
+            Err(HELD) => Some(Hold { held: None }),
+            Err(_) => None,
+        }
     }
 
-    pub(crate) fn is_taken(&self) -> bool {
-        self.anchor().taken.load(Ordering::Relaxed)
+    /// Whether a policy had this place.
+    pub(crate) fn is_left(&self) -> bool {
+        self.anchor().held.load(Ordering::Relaxed) == LEFT
     }
 
     /// The number of the next call that is counted here, from 1.

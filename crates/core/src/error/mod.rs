@@ -105,7 +105,7 @@ pub enum AgentError {
         /// The place.
         key: Key,
         /// What wanted it: "a branch", "attempts", "a share of the budget", "what follows a branch",
-        /// "what stands beside attempts".
+        /// "a policy", "what follows a policy".
         what: &'static str,
     },
     /// The context does not permit this effect or tool.

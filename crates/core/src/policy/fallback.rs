@@ -55,6 +55,7 @@ where
     }
 
     async fn run(&self, input: A::Input, cx: &RunContext) -> Result<A::Output, AgentError> {
+        let _hold = cx.hold()?;
         let verdict = cx.verdict(&FALLBACK);
         let error = match verdict.given(cx)? {
             Some(error) => error,

@@ -85,6 +85,7 @@ impl<A: BaseAgent> BaseAgent for WithTimeout<A> {
     }
 
     async fn run(&self, input: A::Input, cx: &RunContext) -> Result<A::Output, AgentError> {
+        let _hold = cx.hold()?;
         // Without a journal nobody comes by here again.
         let verdict = cx.env().run.journal.as_ref().map(|_| cx.verdict(&TIMEOUT));
         if let Some(error) = verdict.as_ref().map_or(Ok(None), |verdict| verdict.given(cx))? {

@@ -49,7 +49,11 @@ where
     }
 
     async fn run(&self, input: A::Input, cx: &RunContext) -> Result<A::Output, AgentError> {
-        cx.take_place()?;
+        let _hold = cx.hold()?;
+        // Attempts take the same names again and again.
+        if cx.node.is_used() {
+            return Err(AgentError::PlaceInUse { key: cx.path(), what: "attempts" });
+        }
         let panics = self.policy.retries(Class::Panicked);
         let agent = &self.agent;
         cx.attempt_by(&self.policy, move |cx| {
