@@ -17,8 +17,8 @@ const SIMPLER: usize = 256;
 /// A [`CrashTest`] over the inputs of a strategy; made by
 /// [`with_inputs`](CrashTest::with_inputs).
 ///
-/// A failure is first made small in its crashes, then in its input, with the crashes again made small
-/// for each simpler input that fails too. The seed decides the inputs.
+/// A failure is first made small in its crashes, then in its input, and then, with the simplest input
+/// that fails too, in its crashes again. The seed decides the inputs.
 ///
 /// ```
 /// use maniple_core::{Effect, agent_fn};
@@ -109,6 +109,7 @@ impl<B, S: Strategy> GeneratedCrashTest<B, S> {
         B: Fn(Process) -> A,
     {
         let (mut shrunk_in, examined) = (failure.shrunk_in, failure.examined.clone());
+        let mut simplest = None;
         let mut is_other = tree.simplify();
         for _ in 0..SIMPLER {
             if !is_other {
@@ -125,6 +126,7 @@ impl<B, S: Strategy> GeneratedCrashTest<B, S> {
                 Err(simpler) if is_alike(&simpler.wrong, &failure.wrong) => {
                     shrunk_in += simpler.examined.runs + simpler.shrunk_in;
                     failure = simpler;
+                    simplest = Some(input);
                     tree.simplify()
                 }
                 Ok(more) => {
@@ -136,6 +138,14 @@ impl<B, S: Strategy> GeneratedCrashTest<B, S> {
                     tree.complicate()
                 }
             };
+        }
+        // Of the simplest input, fewer or earlier crashes may do.
+        if let Some(input) = simplest {
+            let search = self.test.search::<A>(&input);
+            if let Err(smaller) = search.replay_and_shrink(&failure.schedule).await {
+                shrunk_in += smaller.examined.runs + smaller.shrunk_in;
+                failure = smaller;
+            }
         }
         let report = failure.report_mut();
         (report.shrunk_in, report.examined) = (shrunk_in, examined);

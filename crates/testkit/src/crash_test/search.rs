@@ -80,6 +80,18 @@ where
         Ok(examined)
     }
 
+    /// As [`replay`](Self::replay), and makes what goes wrong small.
+    #[cfg(feature = "proptest")]
+    pub(super) async fn replay_and_shrink(&self, schedule: &CrashSchedule) -> Result<(), Failure> {
+        let (expected, mut examined) = self.uncrashed().await?;
+        let lived = self.live(schedule).await;
+        examined.runs += 1;
+        let Some(wrong) = lived.wrong(&expected) else { return Ok(()) };
+        let found = Found { schedule: schedule.clone(), wrong, lived };
+        let tried = BTreeSet::from([CrashSchedule::default()]);
+        Err(self.shrink(&expected, found, tried, examined).await)
+    }
+
     async fn uncrashed(&self) -> Result<(Result<A::Output, RecordedError>, Examined), Failure> {
         let schedule = CrashSchedule::default();
         let lived = self.live(&schedule).await;

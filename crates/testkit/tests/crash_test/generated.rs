@@ -94,3 +94,25 @@ fn a_schedule_shrinks_to_the_mildest() {
     }
     assert_eq!(tree.current(), CrashSchedule::new([(0, Moment::Before)]));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_crashes_are_the_fewest_that_the_simplest_input_does_not_survive() {
+    // A great number survives one crash, and a small one, from 5 on, none.
+    let build = |process: Process| {
+        agent_fn("count", move |n: u64, cx| {
+            let process = process.clone();
+            async move {
+                let n = cx.step("pay", Effect::Pure, n, |n, _| async move { Ok(n) }).await?;
+                Ok(match n {
+                    0..5 => n,
+                    5..100 => n + process.number(),
+                    _ => n + process.number() / 2,
+                })
+            }
+        })
+    };
+    let test = CrashTest::new(build).with_crashes(2).with_inputs(0..100_000_u64);
+    let failure = test.run().await.unwrap_err();
+    assert_eq!(failure.input, "5");
+    assert_eq!(failure.schedule, CrashSchedule::new([(0, Moment::Before)]));
+}
