@@ -17,4 +17,3 @@ mod rights;
 mod signals;
 mod sinks;
 mod stats;
-mod traces;

@@ -11,7 +11,6 @@ mod journaled;
 mod registered;
 mod shapes;
 mod together;
-mod traced;
 
 use std::fmt;
 use std::sync::Arc;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
-use maniple_core::{AgentError, Effect, Run};
+use maniple_core::{AgentError, Effect, Run, ToolRegistry, tool_fn};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::json;
 use tracing::Subscriber;
 use tracing::field::{Field, Visit};
@@ -13,7 +15,6 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
 use crate::common::open;
-use crate::{Calls, only, scripted};
 
 #[derive(Debug, Clone, Default)]
 struct Fields(BTreeMap<&'static str, String>);
@@ -54,14 +55,21 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Ended {
     }
 }
 
+#[derive(Deserialize, JsonSchema)]
+struct Search {
+    #[serde(default)]
+    again: bool,
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_tool_at_work_is_a_span_by_the_names_of_the_conventions() {
+    let _alone = crate::ALONE.lock().await;
     let ended = Ended::default();
     let _guard = tracing::subscriber::set_default(Registry::default().with(ended.clone()));
-    let tools = only(scripted("search", Effect::Pure, &Calls::default(), |call, _| match call {
-        1 => Ok(json!("secret").into()),
-        _ => Err(AgentError::permanent("secret")),
-    }));
+    let search = tool_fn("search", "Finds secrets.", Effect::Pure, |args: Search, _| async move {
+        if args.again { Err(AgentError::permanent("secret")) } else { Ok("secret") }
+    });
+    let tools = ToolRegistry::builder().with(search).build().unwrap();
     let run = open(Run::builder("traced")).await;
     let cx = run.context();
     assert!(tools.call(&cx, "search", json!({})).await.unwrap().is_success());

@@ -90,6 +90,7 @@ where
 {
     let collect = Collect::default();
     let subscriber = Registry::default().with(collect.clone());
+    let _alone = crate::ALONE.lock().await;
     let _guard = tracing::subscriber::set_default(subscriber);
     let run = open(builder).await;
     let _ = run.execute(agent_fn("agent", move |(), cx| work(cx)), ()).await;
