@@ -97,21 +97,26 @@ impl RunContext {
     {
         let mut attempt = 1;
         loop {
-            let (error, again_at) = match self.failed_attempt(attempt)? {
+            let (error, again_at, is_fresh) = match self.failed_attempt(attempt)? {
                 Some(Failed { error, again_at }) => {
                     self.pass_attempt(attempt);
-                    (AgentError::Recorded(error), again_at)
+                    (AgentError::Recorded(error), again_at, false)
                 }
                 None => match work(self.attempt(attempt)).await {
                     Err(error) if self.is_retried(schedule, &error) => {
                         let again_at = self.record_attempt(schedule, attempt, &error).await?;
-                        (error, again_at)
+                        (error, again_at, true)
                     }
                     settled => return settled,
                 },
             };
             if schedule.wait(attempt, || 0).is_none() {
                 return Err(error);
+            }
+            if is_fresh && let Err(stopped) = self.check() {
+                // No attempt begins in what is stopped. What was begun before replays even then.
+                let is_cancelled = stopped.class() == Class::Cancelled;
+                return Err(if is_cancelled { stopped } else { error });
             }
             self.emit(|| EventKind::Retried { attempt, error: error.recorded() });
             if let Some(at) = again_at {

@@ -149,7 +149,8 @@ pub trait AgentExt: BaseAgent + Sized + sealed::Sealed {
     /// Asks another agent where this one fails: with `Transient`, `Permanent`, `Panicked`,
     /// `BudgetExhausted`, or `DeadlineExceeded` while the context itself has time left.
     ///
-    /// An `Indeterminate` failure is none of them: what may have happened is not to happen twice. That
+    /// An `Indeterminate` failure is none of them, and neither is any other that leaves a reversible or
+    /// irreversible step in doubt: what may have happened is not to happen twice. That
     /// the other agent is asked is journaled first, so a resumed run does not ask the first one again;
     /// what that has left open is closed when the run ends.
     fn with_fallback<B>(self, other: B) -> WithFallback<Self, B>

@@ -68,11 +68,18 @@ impl RunContext {
     /// journaled, so that a later process gives it no more time. It bounds what begins here; what
     /// already runs is stopped by the [`Scope`](crate::Scope)s that are opened on the context.
     pub fn with_deadline(self, after: Duration) -> Self {
-        let at = self.deadline_after(after);
+        let at = self.deadline_in(after);
+        self.until(at)
+    }
+
+    /// The same place, until the run has worked for so long.
+    pub(crate) fn until(self, at: Duration) -> Self {
         self.narrow(|env| env.deadline = Some(env.deadline.map_or(at, |before| before.min(at))))
     }
 
-    fn deadline_after(&self, after: Duration) -> Duration {
+    /// For how long the run will have worked in so much time from now, or from when this was first
+    /// asked here.
+    pub(crate) fn deadline_in(&self, after: Duration) -> Duration {
         let run = &self.env().run;
         let at = run.clock.worked().saturating_add(after);
         if run.journal.is_none() {

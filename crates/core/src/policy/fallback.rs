@@ -57,10 +57,19 @@ where
     async fn run(&self, input: A::Input, cx: &RunContext) -> Result<A::Output, AgentError> {
         let _hold = cx.hold()?;
         let verdict = cx.verdict(&FALLBACK);
+        // In a place of its own, since the first agent may have got any far in this one.
+        let place = || {
+            let place = Segment::Named(FALLBACK.clone(), verdict.ordinal);
+            cx.derive(cx.env().clone(), place)
+        };
         let error = match verdict.given(cx)? {
-            Some(error) => error,
+            Some(error) => {
+                // Nobody will come by what the first agent has recorded.
+                cx.env().run.history().pass_inside_but(cx.node.path(), place().node.path());
+                error
+            }
             None => match contain(|| cx.path(), self.agent.run(input.clone(), cx)).await {
-                Err(error) if falls_back(&error) && cx.check().is_ok() => {
+                Err(error) if falls_back(&error) && cx.check().is_ok() && !is_in_doubt(cx) => {
                     verdict.give(cx, &error).await?;
                     error
                 }
@@ -68,10 +77,14 @@ where
             },
         };
         cx.emit(|| EventKind::FellBack { error: error.recorded() });
-        // In a place of its own, since the first agent may have got any far in this one.
-        let place = Segment::Named(FALLBACK.clone(), verdict.ordinal);
-        self.other.run(input, &cx.derive(cx.env().clone(), place)).await
+        self.other.run(input, &place()).await
     }
+}
+
+/// Whether something may have happened here that may not happen twice.
+fn is_in_doubt(cx: &RunContext) -> bool {
+    let open = cx.env().run.history().open_inside(cx.node.path());
+    open.iter().filter_map(|open| open.step.as_ref()).any(|(effect, _)| !effect.may_repeat())
 }
 
 /// Where the work was not done, and nobody else has to see to that first. A mistake in the code

@@ -27,7 +27,8 @@ static CALL: LazyLock<Name> = LazyLock::new(|| Name::verbatim("%call"));
 ///
 /// Calls are the same where their inputs are, as [`Digest`]s compare them. A call that is made again
 /// in a later attempt, or on a resume, is the one that it was: it is not counted twice, and what was
-/// said of it then is said again. The time is the working time of the run.
+/// said of it then is said again. The time is the working time of the run. Calls inside of a durable
+/// branch that has ended are not come by on a resume, and do not count from then on.
 ///
 /// By default a call is made five times in ten minutes, and the sixth fails.
 ///

@@ -31,8 +31,16 @@
 //! - **What it decides by time is journaled before it is acted upon**: that an attempt failed and when
 //!   the next one begins, that the time was up, that the other agent is asked, that a call was one too
 //!   many. A resumed run does not decide that again.
-//! - **It stops when its context stops.** A wait ends with the context's cancellation and deadline.
-//! - **A replay costs time only**: waits for a permit or a turn, and nothing else.
+//! - **It stops when its context stops.** A wait ends with the context's cancellation and deadline, one
+//!   for a replay too: a permit or a turn is waited for all the same.
+//! - **It has its context to itself**, where it may decide that the agent is not asked again: retry,
+//!   timeout and fallback. What would follow in the same context fails with
+//!   [`PlaceInUse`](crate::AgentError::PlaceInUse), since how far the agent got there depends on what
+//!   was decided. Agents that are executed, and those in patterns, have one each; whoever calls an
+//!   agent by hand gives it a [`child`](crate::RunContext::child).
+//!
+//! Breaker, rate limit, concurrency and loop guard do not know a replay from a call: an open breaker
+//! rejects it too, which is transient, and a permit is waited for.
 //!
 //! | policy | bounds | its failure | counted as |
 //! | --- | --- | --- | --- |

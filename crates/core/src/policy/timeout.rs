@@ -89,18 +89,25 @@ impl<A: BaseAgent> BaseAgent for WithTimeout<A> {
         // Without a journal nobody comes by here again.
         let verdict = cx.env().run.journal.as_ref().map(|_| cx.verdict(&TIMEOUT));
         if let Some(error) = verdict.as_ref().map_or(Ok(None), |verdict| verdict.given(cx))? {
+            // Nobody will come by what the agent has recorded.
+            cx.env().run.history().pass_inside(cx.node.path());
             return Err(error);
         }
-        let limited = cx.clone().with_deadline(self.timeout.after);
+        let ends = cx.deadline_in(self.timeout.after);
+        let limited = cx.clone().until(ends);
         // Where it had passed before the agent is come by, what was in time replays: nobody knows how
         // long that takes, and nothing new begins. Only a journal knows of such a time.
-        let replays = verdict.is_some() && limited.env().is_past_deadline();
+        let clock = &cx.env().run.clock;
+        let ends = match verdict {
+            Some(_) if clock.worked() >= ends => clock.worked().saturating_add(self.timeout.after),
+            _ => ends,
+        };
         let mut work = self.agent.run(input, &limited);
         match futures::poll!(&mut work) {
             Poll::Ready(Ok(output)) => Ok(output),
             // In a box, since what is ready at once needs no room for it.
             Poll::Ready(Err(error)) => Box::pin(self.end(cx, &limited, verdict, error)).await,
-            Poll::Pending => Box::pin(self.wait(cx, &limited, verdict, replays, work)).await,
+            Poll::Pending => Box::pin(self.wait(cx, &limited, verdict, ends, work)).await,
         }
     }
 }
@@ -112,15 +119,11 @@ impl<A: BaseAgent> WithTimeout<A> {
         cx: &RunContext,
         limited: &RunContext,
         verdict: Option<Verdict>,
-        replays: bool,
+        ends: Duration,
         work: BoxFuture<'_, Result<A::Output, AgentError>>,
     ) -> Result<A::Output, AgentError> {
-        // Of the context's own deadline the scope around it takes care.
-        let ends = limited.env().deadline.filter(|at| Some(*at) != cx.env().deadline);
-        let Some(at) = ends else { return work.await };
-        let clock = &cx.env().run.clock;
-        let at = if replays { clock.worked().saturating_add(self.timeout.after) } else { at };
-        let timer = std::pin::pin!(clock.sleep_until(at));
+        // Of an earlier deadline of the context the scope around it takes care, with a grace.
+        let timer = std::pin::pin!(cx.env().run.clock.sleep_until(ends));
         let late = || AgentError::DeadlineExceeded { key: cx.path() };
         let result = match select(work, timer).await {
             Either::Left((result, _)) => result,

@@ -252,6 +252,7 @@ pub(crate) fn is_mistake(error: &AgentError) -> bool {
         AgentError::NestedStep { .. }
             | AgentError::ConcurrentStep { .. }
             | AgentError::PlaceInUse { .. }
+            | AgentError::Codec { .. }
     )
 }
 

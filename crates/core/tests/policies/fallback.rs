@@ -83,6 +83,29 @@ async fn a_step_in_doubt_that_is_parked_is_not_hidden() {
     assert_eq!(other.len(), 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_may_have_happened_does_not_happen_twice() {
+    for (effect, asked) in [
+        (Effect::Pure, 1),
+        (Effect::Idempotent, 1),
+        (Effect::Reversible, 0),
+        (Effect::Irreversible, 0),
+    ] {
+        let stuck = agent_fn("stuck", move |_: u64, cx| async move {
+            cx.step("pay", effect, (), |(), _| async move {
+                tokio::time::sleep(1000 * MS).await;
+                Ok(1)
+            })
+            .await
+        });
+        let other = Log::default();
+        let agent = stuck.with_timeout(100 * MS).with_fallback(failing(vec![], &other));
+        let run = open(Run::builder("test")).await;
+        let result = run.execute(agent, 0).await;
+        assert_eq!((other.len(), result.is_ok()), (asked, asked == 1), "{effect}");
+    }
+}
+
 /// Fails for good the first time that it is called in a process, and would succeed the second time.
 fn first(log: &Log) -> BoxAgent<u64, usize> {
     let log = log.clone();

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use maniple_core::policy::{Breaker, RetryPolicy};
 use maniple_core::{
-    AgentError, AgentExt, BaseAgent, Budget, Class, Effect, EventKind, MemoryJournal, Run, RunId,
-    agent_fn,
+    AgentError, AgentExt, BaseAgent, BoxAgent, Budget, Class, Effect, EventKind, MemoryJournal,
+    Run, RunId, agent_fn,
 };
 use proptest::prelude::*;
 use tokio::time::Instant;
@@ -295,6 +295,47 @@ async fn a_wait_ends_when_the_run_is_cancelled() {
     let (result, ()) = futures::join!(run.execute(agent, 0), stop);
     assert_eq!(result.unwrap_err().class(), Class::Cancelled);
     assert_eq!((log.len(), began.elapsed()), (1, 10 * MS));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_attempt_begins_in_what_is_stopped() {
+    let run = std::sync::Arc::new(open(Run::builder("test").with_grace(1000 * MS)).await);
+    let (log, stops) = (Log::default(), run.clone());
+    let calls = log.clone();
+    let agent = agent_fn("stops", move |(): (), _cx| {
+        calls.note();
+        stops.cancel();
+        async move { Err::<(), _>(AgentError::transient("again")) }
+    });
+    let policy = RetryPolicy::network().with_shortest_wait(Duration::ZERO);
+    let error = run.execute(agent.with_retry(policy), ()).await.unwrap_err();
+    assert_eq!((log.len(), error.class()), (1, Class::Cancelled));
+}
+
+#[tokio::test(start_paused = true)]
+async fn policies_have_their_context_to_themselves() {
+    let fails = || failing(vec![Class::Permanent], &Log::default());
+    type Agent = BoxAgent<u64, usize>;
+    let policies: [fn(Agent) -> Agent; 3] = [
+        |agent| agent.with_timeout(1000 * MS).boxed(),
+        |agent| agent.with_fallback(failing(vec![], &Log::default())).boxed(),
+        |agent| agent.with_retry(RetryPolicy::network()).with_timeout(1000 * MS).boxed(),
+    ];
+    for policy in policies {
+        let agent = policy(fails());
+        let run = open(Run::builder("test")).await;
+        let cx = run.context().child("agent");
+        let _ = agent.run(1, &cx).await;
+        for again in [
+            agent.run(1, &cx).await.unwrap_err(),
+            cx.step("next", Effect::Pure, 1, |n: usize, _| async move { Ok(n) }).await.unwrap_err(),
+        ] {
+            assert!(matches!(again, AgentError::PlaceInUse { .. }), "{again}");
+        }
+        // What stands beside it, and in a child, does not.
+        assert!(cx.child("next").decide("which", || 1).await.is_ok());
+        assert!(agent.run(1, &run.context().child("agent")).await.is_ok());
+    }
 }
 
 #[tokio::test(start_paused = true)]

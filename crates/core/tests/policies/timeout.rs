@@ -176,6 +176,17 @@ async fn a_step_that_it_drops_is_in_doubt() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn it_ends_what_an_earlier_deadline_that_nobody_watches_does_not() {
+    let run = open(Run::builder("test")).await;
+    let agent = slow(&Log::default()).with_timeout(100 * MS);
+    let cx = run.context().child("slow").with_deadline(10 * MS);
+    let began = Instant::now();
+    let error = agent.run(60_000, &cx).await.unwrap_err();
+    assert_eq!(error.class(), Class::DeadlineExceeded);
+    assert!(began.elapsed() < 110 * MS, "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn whose_time_was_not_up_says_nothing() {
     let agent = slow(&Log::default()).with_timeout(100 * MS).with_timeout(10_000 * MS);
     let run = open(Run::builder("test")).await;

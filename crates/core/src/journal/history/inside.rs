@@ -68,6 +68,11 @@ impl History {
         self.pass(outer, |_| true);
     }
 
+    /// As [`pass_inside`](Self::pass_inside), but for one place and what lies inside of it.
+    pub(crate) fn pass_inside_but(&mut self, outer: &Key, but: &Key) {
+        self.pass(outer, |key| key != but && !key.is_inside(but));
+    }
+
     /// Says that an attempt is over: what it has decided inside `place` will not be decided again.
     pub(crate) fn pass_attempt(&mut self, place: &Key, suffix: &str) {
         let of_attempt = |key: &Key| {
