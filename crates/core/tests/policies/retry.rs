@@ -312,10 +312,11 @@ async fn no_attempt_begins_in_what_is_stopped() {
     assert_eq!((log.len(), error.class()), (1, Class::Cancelled));
 }
 
+type Agent = BoxAgent<u64, usize>;
+
 #[tokio::test(start_paused = true)]
 async fn policies_have_their_context_to_themselves() {
     let fails = || failing(vec![Class::Permanent], &Log::default());
-    type Agent = BoxAgent<u64, usize>;
     let policies: [fn(Agent) -> Agent; 3] = [
         |agent| agent.with_timeout(1000 * MS).boxed(),
         |agent| agent.with_fallback(failing(vec![], &Log::default())).boxed(),
