@@ -49,15 +49,16 @@ pub(super) fn accept(entry: &Entry, sent: Value) -> Result<Value, Box<ToolRespon
 /// No tool takes a text, so one stands for the JSON in it. Of a tool without arguments, some models
 /// say nothing at all.
 fn parse(sent: Value) -> Result<Value, ToolError> {
-    let Value::String(text) = sent else { return Ok(sent) };
-    if text.trim().is_empty() {
-        return Ok(Value::Object(serde_json::Map::new()));
-    }
-    serde_json::from_str(&text).map_err(|error| {
-        let position = JsonPosition { line: error.line(), column: error.column() };
-        let text = format!("the arguments are not JSON: {error}");
-        ToolError { position: Some(position), ..ToolError::new(Class::Permanent, text) }
-    })
+    let sent = match sent {
+        Value::String(text) if text.trim().is_empty() => Value::Null,
+        Value::String(text) => serde_json::from_str(&text).map_err(|error| {
+            let position = JsonPosition { line: error.line(), column: error.column() };
+            let text = format!("the arguments are not JSON: {error}");
+            ToolError { position: Some(position), ..ToolError::new(Class::Permanent, text) }
+        })?,
+        sent => sent,
+    };
+    Ok(if sent.is_null() { Value::Object(serde_json::Map::new()) } else { sent })
 }
 
 fn check(entry: &Entry, arguments: &Value) -> Result<(), ToolError> {

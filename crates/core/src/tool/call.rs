@@ -53,7 +53,7 @@ impl ToolRegistry {
     /// Calls a tool for a model, which is answered with how the call ended, be it well or not.
     ///
     /// `arguments` are a JSON object. A text is taken for the JSON that stands in it, as models send
-    /// it, and an empty one for no arguments. They are checked against the schema before anything
+    /// it, and an empty one, or `null`, for no arguments. They are checked against the schema before anything
     /// runs; neither they nor an output may be nested deeper than 100 levels. That there is no such
     /// tool, that the context does not permit it, or that the arguments are wrong is answered without a
     /// step, and depends on nothing but the registry, the permissions and the call: a later process
