@@ -25,7 +25,8 @@
 //! Every policy keeps these laws:
 //! - **It names nothing.** What is journaled inside of a policy has the key that it would have
 //!   without it. Adding, removing or reordering policies, with runs in flight, makes no finished step
-//!   run again. (A fallback's other agent has a place of its own, `%fallback`.)
+//!   run again. A fallback's other agent has a place of its own, `%fallback`; and what is decided by
+//!   arrival or chance belongs to its attempt, so with a retry added it is decided anew.
 //! - **It is no answer to what needs somebody.** `Cancelled`, `Suspended`, `Parked` and `Diverged`
 //!   pass through it unseen: they are neither counted nor tried again nor replaced.
 //! - **What it decides by time is journaled before it is acted upon**: that an attempt failed and when
@@ -39,8 +40,8 @@
 //!   was decided. Agents that are executed, and those in patterns, have one each; whoever calls an
 //!   agent by hand gives it a [`child`](crate::RunContext::child).
 //!
-//! Breaker, rate limit, concurrency and loop guard do not know a replay from a call: an open breaker
-//! rejects it too, which is transient, and a permit is waited for.
+//! Breaker, rate limit and concurrency do not know a replay from a call: an open breaker rejects it too,
+//! which is transient, and a permit is waited for.
 //!
 //! | policy | bounds | its failure | counted as |
 //! | --- | --- | --- | --- |
