@@ -58,6 +58,7 @@
 
 mod action;
 mod bundle;
+mod disk;
 mod durability;
 mod error;
 mod format;

@@ -8,18 +8,20 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures::channel::oneshot;
 
 pub use append::Append;
 
 use crate::action::{Action, Entry};
+use crate::disk::{Disk, OsDisk};
 use crate::durability::Durability;
 use crate::error::BundleError;
 use crate::format::encode_action;
 use crate::log::{Recovery, Verified};
 use crate::session::{Header, Meta, SessionId};
-use crate::store::{self, Opening};
+use crate::store::{Opening, Place};
 use crate::writer::{Command, Ending, View, Writer};
 
 /// One session, open for writing.
@@ -54,7 +56,7 @@ impl ContextBundle {
         meta: Meta,
         durability: Durability,
     ) -> Result<Self, BundleError> {
-        Self::open(dir.into(), Opening::Create(meta), durability).await
+        Self::open(os(), dir.into(), Opening::Create(header(meta)), durability).await
     }
 
     /// Opens the session in `dir` to continue it. The whole log is read and checked, and a torn
@@ -75,7 +77,7 @@ impl ContextBundle {
         dir: impl Into<PathBuf>,
         durability: Durability,
     ) -> Result<Self, BundleError> {
-        Self::open(dir.into(), Opening::Remount, durability).await
+        Self::open(os(), dir.into(), Opening::Remount, durability).await
     }
 
     /// Opens the session in `dir`, or creates it with `meta` if there is none. A session that
@@ -92,7 +94,7 @@ impl ContextBundle {
         meta: Meta,
         durability: Durability,
     ) -> Result<Self, BundleError> {
-        Self::open(dir.into(), Opening::RemountOrCreate(meta), durability).await
+        Self::open(os(), dir.into(), Opening::RemountOrCreate(header(meta)), durability).await
     }
 
     /// Takes an action. It is *accepted*, behind all that were accepted before it, when this call
@@ -184,7 +186,7 @@ impl ContextBundle {
     /// If the future is dropped, the bundle closes all the same.
     pub async fn close(&self) -> Result<(), BundleError> {
         let (done, answer) = oneshot::channel();
-        let closed = match self.commands.send(Command::Close(done)) {
+        let closed = match self.commands.send(Command::Close { time_ms: now_ms(), done }) {
             Ok(()) => answer.await.unwrap_or_else(|_| Err(self.ending.error())),
             Err(_) => Err(self.ending.error()),
         };
@@ -195,20 +197,22 @@ impl ContextBundle {
         }
     }
 
-    async fn open(
+    pub(crate) async fn open(
+        disk: Arc<dyn Disk>,
         dir: PathBuf,
         opening: Opening,
         durability: Durability,
     ) -> Result<Self, BundleError> {
+        let place = Place::new(disk, dir.clone());
         let Writer { commands, ending, thread, header, recovery } =
-            Writer::start(dir.clone(), opening, durability).await?;
+            Writer::start(place, opening, durability).await?;
         let thread = Mutex::new(Some(thread));
         Ok(Self { dir, header, recovery, commands, ending, thread })
     }
 
     fn send_append(&self, action: Vec<u8>) -> Append {
         let (done, answer) = oneshot::channel();
-        let command = Command::Append { time_ms: store::now_ms(), action, done };
+        let command = Command::Append { time_ms: now_ms(), action, done };
         match self.commands.send(command) {
             Ok(()) => Append::accepted(answer, Arc::clone(&self.ending)),
             Err(_) => Append::refused(self.ending.error()),
@@ -259,4 +263,20 @@ impl fmt::Debug for ContextBundle {
             .field("dir", &self.dir)
             .finish_non_exhaustive()
     }
+}
+
+/// The disk of every session outside of tests.
+fn os() -> Arc<dyn Disk> {
+    Arc::new(OsDisk)
+}
+
+/// What is said of a session that is created now.
+fn header(meta: Meta) -> Header {
+    Header::new(SessionId::generate(), now_ms(), meta)
+}
+
+/// Milliseconds since the Unix epoch.
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,10 +1,10 @@
-use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Extent, Line, LineError, Lines};
 use crate::action::{Action, Entry};
+use crate::disk::{Access, Disk, Reader};
 use crate::error::{Attempt, BundleError, Damage};
 use crate::format::{ChainHead, Frame, MAX_LINE_BYTES, SCHEMA, Unreadable, read_body};
 
@@ -34,11 +34,16 @@ impl From<BundleError> for Flaw {
     }
 }
 
-impl Scan<BufReader<File>> {
+impl Scan<BufReader<Reader>> {
     /// Opens the log at `path` to read it only.
-    pub(crate) fn open(path: &Path, before: ChainHead) -> Result<Self, BundleError> {
-        let file = File::open(path).attempt("open", path)?;
-        Ok(Self::new(BufReader::with_capacity(READ_BYTES, file), path, before))
+    pub(crate) fn open(
+        disk: &dyn Disk,
+        path: &Path,
+        before: ChainHead,
+    ) -> Result<Self, BundleError> {
+        let file = disk.open(path, Access::Read).attempt("open", path)?;
+        let input = BufReader::with_capacity(READ_BYTES, Reader::new(file));
+        Ok(Self::new(input, path, before))
     }
 }
 

@@ -1,24 +1,24 @@
-use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 
-use super::{Paths, files};
+use super::{Place, files};
+use crate::disk::DiskFile;
 use crate::error::{Attempt, BundleError};
 
 /// The right to write the session. The system takes it back when the process dies.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    file: File,
+    file: Box<dyn DiskFile>,
 }
 
 impl Lock {
-    pub(crate) fn take(paths: &Paths) -> Result<Self, BundleError> {
-        let path = paths.lock();
-        let file = files::open_or_create(&path, "open the lock")?;
+    pub(crate) fn take(place: &Place) -> Result<Self, BundleError> {
+        let path = place.lock();
+        let mut file = files::open_or_create(place.disk(), &path, "open the lock")?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { file }),
-            Err(TryLockError::WouldBlock) => {
-                Err(BundleError::OpenElsewhere { dir: paths.dir().to_owned() })
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                Err(BundleError::OpenElsewhere { dir: place.dir().to_owned() })
             }
-            Err(TryLockError::Error(error)) => Err(error).attempt("lock", &path),
+            answer => answer.map(|()| Self { file }).attempt("lock", &path),
         }
     }
 }

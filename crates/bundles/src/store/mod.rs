@@ -7,19 +7,27 @@ mod lock;
 mod open;
 
 pub(crate) use lock::Lock;
-pub(crate) use open::{Opening, now_ms, open, read_header};
+pub(crate) use open::{Opened, Opening, open, read_header};
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::disk::Disk;
 
 /// Where the files of a session are.
 #[derive(Debug, Clone)]
-pub(crate) struct Paths {
+pub(crate) struct Place {
+    disk: Arc<dyn Disk>,
     dir: PathBuf,
 }
 
-impl Paths {
-    pub(crate) fn new(dir: PathBuf) -> Self {
-        Self { dir }
+impl Place {
+    pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf) -> Self {
+        Self { disk, dir }
+    }
+
+    pub(crate) fn disk(&self) -> &dyn Disk {
+        &*self.disk
     }
 
     pub(crate) fn dir(&self) -> &Path {

@@ -1,45 +1,20 @@
-use std::fs::File;
-use std::io::{self, Write};
 use std::path::PathBuf;
 
+use crate::action::Action;
+use crate::disk::{DiskFile, write_all_at};
 use crate::durability::Durability;
 use crate::error::{Attempt, BundleError};
 use crate::format::{encode_action, write_body, write_frame};
 use crate::log::Extent;
-use crate::{Action, store};
 
 /// How many bytes are collected before they are written: enough for a sync to be shared by many,
 /// little enough to keep in memory.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
-/// What the appender needs of a file, so that tests can make it fail.
-pub(super) trait LogFile {
-    /// Writes behind what was written before, all of it or up to the failure.
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// Makes everything written durable.
-    fn sync(&mut self) -> io::Result<()>;
-    /// Cuts the file.
-    fn truncate(&mut self, len: u64) -> io::Result<()>;
-}
-
-impl LogFile for File {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write_all(bytes)
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
-    }
-
-    fn truncate(&mut self, len: u64) -> io::Result<()> {
-        self.set_len(len)
-    }
-}
-
 /// Collects lines and commits them together.
 #[derive(Debug)]
-pub(super) struct Appender<F> {
-    file: F,
+pub(super) struct Appender {
+    file: Box<dyn DiskFile>,
     path: PathBuf,
     durability: Durability,
     committed: Extent,
@@ -48,8 +23,13 @@ pub(super) struct Appender<F> {
     batch: Vec<u8>,
 }
 
-impl<F: LogFile> Appender<F> {
-    pub(super) fn new(file: F, path: PathBuf, extent: Extent, durability: Durability) -> Self {
+impl Appender {
+    pub(super) fn new(
+        file: Box<dyn DiskFile>,
+        path: PathBuf,
+        extent: Extent,
+        durability: Durability,
+    ) -> Self {
         Self { file, path, durability, committed: extent, pending: extent, batch: Vec::new() }
     }
 
@@ -84,7 +64,8 @@ impl<F: LogFile> Appender<F> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        let written = self.file.append(&self.batch).attempt("append to", &self.path);
+        let written = write_all_at(&mut *self.file, self.committed.bytes, &self.batch)
+            .attempt("append to", &self.path);
         let done = written.and_then(|()| match self.durability {
             Durability::Synced => self.sync(),
             Durability::Buffered => Ok(()),
@@ -97,17 +78,17 @@ impl<F: LogFile> Appender<F> {
         } else {
             // After a failed sync the system may show lines that are not on the disk; cutting them
             // off keeps the next reader from believing them.
-            let _ = self.file.truncate(self.committed.bytes);
+            let _ = self.file.set_len(self.committed.bytes);
         }
         done
     }
 
     /// Commits, writes that the log was closed, and makes everything durable.
-    pub(super) fn close(&mut self) -> Result<(), BundleError> {
+    pub(super) fn close(&mut self, time_ms: u64) -> Result<(), BundleError> {
         self.commit()?;
         if !self.committed.closed {
             let action = encode_action(&Action::Closed)?;
-            self.push(store::now_ms(), &action);
+            self.push(time_ms, &action);
             self.pending.closed = true;
             self.commit()?;
         }
@@ -118,6 +99,6 @@ impl<F: LogFile> Appender<F> {
     }
 
     fn sync(&mut self) -> Result<(), BundleError> {
-        self.file.sync().attempt("sync", &self.path)
+        self.file.sync_data().attempt("sync", &self.path)
     }
 }

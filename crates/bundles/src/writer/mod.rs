@@ -8,7 +8,6 @@ mod tests;
 mod view;
 mod work;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{Builder, JoinHandle};
@@ -22,8 +21,7 @@ use crate::durability::Durability;
 use crate::error::{Attempt, BundleError};
 use crate::log::Recovery;
 use crate::session::Header;
-use crate::store::{self, Opening, Paths};
-use appender::Appender;
+use crate::store::{Opening, Place};
 use work::Worker;
 
 /// What the thread is asked to do.
@@ -35,7 +33,7 @@ pub(crate) enum Command {
     /// Take nothing more, because something that was to be accepted cannot be.
     Stop(BundleError),
     /// Mark the log as closed and end.
-    Close(oneshot::Sender<Result<(), BundleError>>),
+    Close { time_ms: u64, done: oneshot::Sender<Result<(), BundleError>> },
     /// End.
     Finish,
 }
@@ -55,31 +53,21 @@ impl Writer {
     ///
     /// If the future is dropped, the thread finds nobody to work for and ends.
     pub(crate) async fn start(
-        dir: PathBuf,
+        place: Place,
         opening: Opening,
         durability: Durability,
     ) -> Result<Self, BundleError> {
+        let dir = place.dir().to_owned();
         let (commands, queue) = channel();
         let (opened, answer) = oneshot::channel();
         let ending = Arc::new(Ending::new(dir.clone()));
-        let paths = Paths::new(dir.clone());
         let on_thread = {
             let ending = Arc::clone(&ending);
-            move || match store::open(&paths, opening) {
+            move || match Worker::open(place, opening, durability, ending) {
                 Err(error) => drop(opened.send(Err(error))),
-                Ok(session) => {
-                    let found = (session.header.clone(), session.recovery);
-                    let appender =
-                        Appender::new(session.log, paths.log(), session.extent, durability);
-                    if opened.send(Ok(found)).is_ok() {
-                        Worker {
-                            paths,
-                            header: session.header,
-                            appender,
-                            lock: session.lock,
-                            ending,
-                        }
-                        .run(&queue);
+                Ok((worker, recovery)) => {
+                    if opened.send(Ok((worker.header().clone(), recovery))).is_ok() {
+                        worker.run(&queue);
                     }
                 }
             }

@@ -3,19 +3,21 @@ use std::sync::mpsc::Receiver;
 
 use futures::channel::oneshot;
 
-use super::appender::{Appender, LogFile};
+use super::appender::Appender;
 use super::{Command, Ending, View};
+use crate::durability::Durability;
 use crate::error::BundleError;
+use crate::log::Recovery;
 use crate::session::Header;
-use crate::store::{Lock, Paths};
+use crate::store::{self, Lock, Opened, Opening, Place};
 
 /// The work of the thread.
-pub(super) struct Worker<F> {
-    pub(super) paths: Paths,
-    pub(super) header: Header,
-    pub(super) appender: Appender<F>,
-    pub(super) lock: Lock,
-    pub(super) ending: Arc<Ending>,
+pub(super) struct Worker {
+    place: Place,
+    header: Header,
+    appender: Appender,
+    lock: Lock,
+    ending: Arc<Ending>,
 }
 
 /// Why the work is over.
@@ -31,7 +33,23 @@ struct Waiting {
     done: oneshot::Sender<Result<u64, BundleError>>,
 }
 
-impl<F: LogFile> Worker<F> {
+impl Worker {
+    /// Opens the session. How the work ends is said to `ending`.
+    pub(super) fn open(
+        place: Place,
+        opening: Opening,
+        durability: Durability,
+        ending: Arc<Ending>,
+    ) -> Result<(Self, Option<Recovery>), BundleError> {
+        let Opened { header, recovery, log, extent, lock } = store::open(&place, opening)?;
+        let appender = Appender::new(log, place.log(), extent, durability);
+        Ok((Self { place, header, appender, lock, ending }, recovery))
+    }
+
+    pub(super) fn header(&self) -> &Header {
+        &self.header
+    }
+
     /// Works until the bundle is closed, dropped or stopped by a failure.
     pub(super) fn run(mut self, queue: &Receiver<Command>) {
         let mut waiting = Vec::new();
@@ -72,9 +90,9 @@ impl<F: LogFile> Worker<F> {
                     self.commit(waiting)?;
                     return Err(End::Failed(error));
                 }
-                Command::Close(done) => {
+                Command::Close { time_ms, done } => {
                     self.commit(waiting)?;
-                    return Err(self.close(done));
+                    return Err(self.close(time_ms, done));
                 }
                 Command::Finish => {
                     self.commit(waiting)?;
@@ -97,11 +115,11 @@ impl<F: LogFile> Worker<F> {
 
     fn view(&self) -> View<'_> {
         let written = self.appender.committed();
-        View { paths: &self.paths, header: &self.header, written }
+        View { place: &self.place, header: &self.header, written }
     }
 
-    fn close(&mut self, done: oneshot::Sender<Result<(), BundleError>>) -> End {
-        match self.appender.close() {
+    fn close(&mut self, time_ms: u64, done: oneshot::Sender<Result<(), BundleError>>) -> End {
+        match self.appender.close(time_ms) {
             Ok(()) => End::Closed(done),
             Err(error) => End::Failed(error),
         }
@@ -109,8 +127,8 @@ impl<F: LogFile> Worker<F> {
 
     /// Lets go of the files before anyone is told, so that whoever is told can remount at once.
     fn end(self, end: End, waiting: Vec<Waiting>) {
-        let Self { paths, appender, lock, ending, .. } = self;
-        let dir = paths.dir().to_owned();
+        let Self { place, appender, lock, ending, .. } = self;
+        let dir = place.dir().to_owned();
         drop((appender, lock));
         match end {
             End::Finished => {}

@@ -12,4 +12,5 @@ mod journal;
 mod kill;
 mod lifecycle;
 mod model;
+mod seam;
 mod support;
