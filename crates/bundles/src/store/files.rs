@@ -8,16 +8,40 @@ use crate::error::{Attempt, BundleError};
 
 /// Makes a directory and those above it, and their entries durable.
 pub(super) fn make_dir(disk: &dyn Disk, dir: &Path) -> Result<(), BundleError> {
-    if dir.as_os_str().is_empty() || disk.is_dir(dir) {
+    if dir.as_os_str().is_empty() {
         return Ok(());
     }
-    make_dir(disk, above(dir))?;
+    if disk.is_dir(dir) {
+        return sync_found(disk, dir);
+    }
+    // If the root or the current directory cannot be looked at, the system says why below.
+    if has_above(dir) {
+        make_dir(disk, above(dir))?;
+    }
     match disk.make_dir(dir) {
         // Another process may have been faster.
         Err(error) if error.kind() == ErrorKind::AlreadyExists && disk.is_dir(dir) => Ok(()),
         made => made.attempt("create the directory", dir),
     }?;
     sync_entry(disk, dir)
+}
+
+/// Makes the entry of a directory durable that somebody else made, perhaps one like this process,
+/// which was killed before it could.
+fn sync_found(disk: &dyn Disk, dir: &Path) -> Result<(), BundleError> {
+    if !has_above(dir) {
+        return Ok(());
+    }
+    match disk.sync_dir(above(dir)) {
+        // Who may make directories there can, as a rule, open it, so this one is somebody else's.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        synced => synced.attempt("sync the directory", above(dir)),
+    }
+}
+
+/// Whether there is a directory above, other than this one.
+fn has_above(dir: &Path) -> bool {
+    dir.parent().is_some() && above(dir) != dir
 }
 
 /// The directory that has the entry of `path`.
