@@ -50,6 +50,9 @@
 //! - Damage to the last line of a log that was not [closed](ContextBundle::close) cannot be told
 //!   from a torn write. After power loss, a file system that keeps the later pages of an unsynced
 //!   write without the earlier ones leaves a log that is refused as damaged, not repaired.
+//! - After a sync that failed, some systems (Linux) still show what they did not write, and say of a
+//!   later sync that it succeeded. Where a bundle failed that way, what was not synced before may be
+//!   lost with the power, with what is appended after it, although remounting found it.
 //! - Advisory locks do not hold on every network file system.
 //!
 //! # No runtime is needed
@@ -58,6 +61,8 @@
 
 mod action;
 mod bundle;
+#[cfg(test)]
+mod crashes;
 mod disk;
 mod durability;
 mod error;

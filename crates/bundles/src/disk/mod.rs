@@ -1,7 +1,11 @@
 //! What the crate needs of a file system. Nothing else in it touches one, so that a simulated disk,
 //! which crashes and fails on demand, can stand in for the system's.
 
+#[cfg(test)]
+pub(crate) mod broken;
 mod os;
+#[cfg(test)]
+pub(crate) mod sim;
 
 use std::fmt::Debug;
 use std::io::{self, ErrorKind, Read};

@@ -2,6 +2,8 @@
 //! order in which it was asked for.
 
 mod appender;
+#[cfg(test)]
+mod driven;
 mod ending;
 #[cfg(test)]
 mod tests;
@@ -14,6 +16,8 @@ use std::thread::{Builder, JoinHandle};
 
 use futures::channel::oneshot;
 
+#[cfg(test)]
+pub(crate) use driven::Driven;
 pub(crate) use ending::Ending;
 pub(crate) use view::View;
 

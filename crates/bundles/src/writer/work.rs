@@ -12,6 +12,7 @@ use crate::session::Header;
 use crate::store::{self, Lock, Opened, Opening, Place};
 
 /// The work of the thread.
+#[derive(Debug)]
 pub(super) struct Worker {
     place: Place,
     header: Header,
@@ -21,14 +22,15 @@ pub(super) struct Worker {
 }
 
 /// Why the work is over.
-enum End {
+pub(super) enum End {
     Finished,
     Closed(oneshot::Sender<Result<(), BundleError>>),
     Failed(BundleError),
 }
 
 /// An append that waits for its commit.
-struct Waiting {
+#[derive(Debug)]
+pub(super) struct Waiting {
     seq: u64,
     done: oneshot::Sender<Result<u64, BundleError>>,
 }
@@ -66,7 +68,7 @@ impl Worker {
     }
 
     /// Does everything that waits, and commits it together.
-    fn work(
+    pub(super) fn work(
         &mut self,
         first: Command,
         queue: &Receiver<Command>,
@@ -126,7 +128,7 @@ impl Worker {
     }
 
     /// Lets go of the files before anyone is told, so that whoever is told can remount at once.
-    fn end(self, end: End, waiting: Vec<Waiting>) {
+    pub(super) fn end(self, end: End, waiting: Vec<Waiting>) {
         let Self { place, appender, lock, ending, .. } = self;
         let dir = place.dir().to_owned();
         drop((appender, lock));

@@ -1,0 +1,55 @@
+/// What a disk refuses. Nothing by default.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Faults {
+    /// By how many bytes files may still grow.
+    pub(crate) room: Option<u64>,
+    /// Nothing can be changed.
+    pub(crate) read_only: bool,
+    /// Nothing can be opened, made or renamed any more; what is open stays open.
+    pub(crate) forbidden: bool,
+    /// Every sync of a file fails, and what it was to write may never be written.
+    pub(crate) sync_fails: bool,
+    /// Files cannot be cut.
+    pub(crate) cut_fails: bool,
+    /// Writes and reads are cut short or interrupted now and then.
+    pub(crate) short: bool,
+    /// After so many more operations, one fails.
+    pub(crate) fails_after: Option<u64>,
+    /// After so many more operations, the process dies within one.
+    pub(crate) dies_after: Option<u64>,
+}
+
+/// What comes of the next operation.
+pub(super) enum Next {
+    Go,
+    Fail,
+    Die,
+}
+
+impl Faults {
+    pub(super) fn next(&mut self) -> Next {
+        let dies = count_down(&mut self.dies_after);
+        let fails = count_down(&mut self.fails_after);
+        match (dies, fails) {
+            (true, _) => Next::Die,
+            (_, true) => Next::Fail,
+            _ => Next::Go,
+        }
+    }
+}
+
+/// True once, when nothing is left.
+fn count_down(left: &mut Option<u64>) -> bool {
+    match left {
+        None => false,
+        Some(0) => {
+            *left = None;
+            true
+        }
+        Some(more) => {
+            *more -= 1;
+            false
+        }
+    }
+}
