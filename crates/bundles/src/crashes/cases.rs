@@ -1,5 +1,6 @@
 //! What single histories have shown.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -60,6 +61,48 @@ fn a_root_that_cannot_be_looked_at_is_an_error() {
         machine.kill();
         let opened = Driven::open(Place::new(disk, dir.into()), opening(), Durability::Synced);
         assert!(matches!(opened, Err(BundleError::Io { .. })), "{dir}");
+    }
+}
+
+#[test]
+fn every_refusal_is_named_and_costs_nothing() {
+    let none = Faults::default;
+    for (faults, kind) in [
+        (Faults { room: Some(100), ..none() }, ErrorKind::StorageFull),
+        (Faults { read_only: true, ..none() }, ErrorKind::ReadOnlyFilesystem),
+        (Faults { sync_fails: true, ..none() }, ErrorKind::Other),
+        (Faults { fails_after: Some(0), ..none() }, ErrorKind::Other),
+        (Faults { fails_after: Some(1), ..none() }, ErrorKind::Other),
+    ] {
+        let machine = Machine::new(1);
+        let mut session = open(&machine, Durability::Synced).unwrap();
+        session.append(&[note("acknowledged")]).remove(0).unwrap();
+        machine.set_faults(faults.clone());
+        let error = session.append(&[note("refused")]).remove(0).unwrap_err();
+        assert_eq!(io_kind(&error), Some(kind), "{faults:?}: {error}");
+        let after = session.append(&[note("late")]).remove(0).unwrap_err();
+        assert!(matches!(after, BundleError::Stopped { .. }), "{faults:?}: {after}");
+        machine.set_faults(none());
+        let mut session = open(&machine, Durability::Synced).unwrap();
+        assert_eq!(actions(&mut session), [note("acknowledged")], "{faults:?}");
+    }
+    for (faults, kind) in [
+        (Faults { forbidden: true, ..none() }, ErrorKind::PermissionDenied),
+        (Faults { read_only: true, ..none() }, ErrorKind::ReadOnlyFilesystem),
+        (Faults { sync_fails: true, ..none() }, ErrorKind::Other),
+    ] {
+        let machine = Machine::new(1);
+        drop(open(&machine, Durability::Synced).unwrap());
+        machine.set_faults(faults.clone());
+        let error = open(&machine, Durability::Synced).unwrap_err();
+        assert_eq!(io_kind(&error), Some(kind), "{faults:?}: {error}");
+    }
+}
+
+fn io_kind(error: &BundleError) -> Option<ErrorKind> {
+    match error {
+        BundleError::Io { source, .. } => Some(source.kind()),
+        _ => None,
     }
 }
 
