@@ -119,7 +119,8 @@ pub fn fault_schedules(calls: u64, most: usize) -> impl Strategy<Value = FaultSc
 }
 
 /// Up to so many of these faults among the first `calls` calls. They shrink towards none, and each
-/// towards the first in the list and the first call. Of no calls, or no faults, there is none.
+/// towards the first in the list and the first call; one goes alone, or those after it come a call
+/// earlier, as they do where a call is not repeated. Of no calls, or no faults, there is none.
 pub fn fault_schedules_of(
     faults: &[Fault],
     calls: u64,
@@ -128,9 +129,21 @@ pub fn fault_schedules_of(
     if faults.is_empty() || calls == 0 {
         return Just(FaultSchedule::none()).boxed();
     }
-    // There cannot be more than there are calls.
-    let most = most.min(usize::try_from(calls).unwrap_or(most));
-    vec((0..calls, select(faults.to_vec())), 0..=most).prop_map(FaultSchedule::at).boxed()
+    // A call is told by how many are spared before it: as a number of its own, it could not come
+    // earlier when one before it goes, and the smallest schedule would not be found.
+    let near = calls / u64::try_from(most).unwrap_or(u64::MAX).max(1);
+    let spared = Union::new([0..=near, 0..=calls - 1]);
+    vec((spared, option::weighted(0.9, select(faults.to_vec()))), 0..=most)
+        .prop_map(move |slots| {
+            let mut next = 0_u64;
+            let at = slots.into_iter().filter_map(|(spared, fault)| {
+                let call = next.saturating_add(spared);
+                next = call.saturating_add(1);
+                Some((call, fault?)).filter(|_| call < calls)
+            });
+            FaultSchedule::at(at)
+        })
+        .boxed()
 }
 
 /// Up to so many crashes, each within the first `records` records of its processes. They shrink towards
