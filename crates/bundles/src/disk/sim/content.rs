@@ -1,23 +1,30 @@
+use std::ops::Range;
+
 use super::{Dice, Survival};
 
 /// What a disk writes whole or tears.
 const SECTOR_BYTES: usize = 512;
 
 /// What a file says to who reads it, what of it is on the disk, and what lies between the two.
+///
+/// Files are large and what is done to them is small, so nothing that is done often copies one:
+/// only a crash that finds something unsynced does.
 #[derive(Debug, Default)]
 pub(super) struct Content {
     cached: Vec<u8>,
-    durable: Vec<u8>,
+    disk: Sectors,
     pending: Vec<Change>,
+    /// The sectors that are pending, one behind the other.
+    images: Vec<u8>,
     doubt: bool,
 }
 
 #[derive(Debug)]
 enum Change {
-    /// A sector as it was in the cache after it was written to.
+    /// A sector as it was in the cache after it was written to, and where its image is.
     Sector {
         at: usize,
-        bytes: Vec<u8>,
+        image: Range<usize>,
     },
     Len(usize),
 }
@@ -34,8 +41,10 @@ impl Content {
         self.cached[offset..end].copy_from_slice(bytes);
         let mut at = offset - offset % SECTOR_BYTES;
         while at < end {
-            let image = &self.cached[at..self.cached.len().min(at + SECTOR_BYTES)];
-            self.pending.push(Change::Sector { at, bytes: image.to_vec() });
+            let image = self.images.len();
+            let sector = at..self.cached.len().min(at + SECTOR_BYTES);
+            self.images.extend_from_slice(&self.cached[sector]);
+            self.pending.push(Change::Sector { at, image: image..self.images.len() });
             let grown = end.min(at + SECTOR_BYTES);
             if grown > before {
                 self.pending.push(Change::Len(grown));
@@ -50,23 +59,22 @@ impl Content {
     }
 
     pub(super) fn sync(&mut self) {
-        let mut disk = Applied::to(&self.durable);
-        self.pending.drain(..).for_each(|change| disk.apply(&change));
-        self.durable = disk.visible();
-        self.doubt = self.durable != self.cached;
+        self.pending.drain(..).for_each(|change| self.disk.apply(&change, &self.images));
+        self.settle();
+        // Otherwise they are the same, which is not worth reading the whole file for.
+        self.doubt = self.doubt && self.disk.bytes != self.cached;
     }
 
     /// Writes a part of what is pending, and takes the rest for written, as Linux does after an
     /// error: who reads still sees it, but no later sync writes it.
     pub(super) fn fail_to_sync(&mut self, dice: &mut Dice) {
-        let mut disk = Applied::to(&self.durable);
         for change in self.pending.drain(..) {
             if dice.chance(1, 2) {
-                disk.apply(&change);
+                self.disk.apply(&change, &self.images);
             }
         }
-        self.durable = disk.visible();
-        self.doubt = self.durable != self.cached;
+        self.settle();
+        self.doubt = self.disk.bytes != self.cached;
     }
 
     /// Whether a sync that failed left something that is seen, and that no later sync writes.
@@ -77,36 +85,45 @@ impl Content {
     /// Forgets the cache. Returns whether what is left could be what a disk leaves that writes in
     /// the order in which it was asked.
     pub(super) fn crash(&mut self, survival: Survival, dice: &mut Dice) -> bool {
-        let mut disk = Applied::to(&self.durable);
+        if self.pending.is_empty() && !self.doubt {
+            return true;
+        }
         let mut in_order = true;
         let mut lost = false;
         let fate = Fate::draw(survival, self.pending.len(), dice);
         for (place, change) in self.pending.drain(..).enumerate() {
             if fate.keeps(place, dice) {
                 in_order &= !lost;
-                disk.apply(&change);
+                self.disk.apply(&change, &self.images);
             } else {
-                if let Change::Sector { at, bytes } = &change
+                if let Change::Sector { at, image } = &change
                     && (!lost || survival == Survival::Any)
                     && dice.chance(1, 2)
                 {
                     in_order &= !lost;
-                    disk.tear(*at, &bytes[..dice.up_to(bytes.len())]);
+                    let torn = image.start..image.start + dice.up_to(image.len());
+                    self.disk.tear(*at, &self.images[torn]);
                 }
                 lost = true;
             }
         }
-        self.durable = disk.visible();
-        self.cached.clone_from(&self.durable);
+        self.settle();
+        self.cached.clone_from(&self.disk.bytes);
         self.doubt = false;
         in_order
     }
 
+    fn settle(&mut self) {
+        self.images.clear();
+        self.disk.settle();
+    }
+
     /// Changes what is on the disk, as someone does who repairs it.
     pub(super) fn replace(&mut self, bytes: Vec<u8>) {
-        self.durable.clone_from(&bytes);
+        self.disk = Sectors { len: bytes.len(), bytes: bytes.clone() };
         self.cached = bytes;
         self.pending.clear();
+        self.images.clear();
         self.doubt = false;
     }
 }
@@ -136,21 +153,18 @@ impl Fate {
 }
 
 /// The disk's sectors of a file, and how much of them belongs to it.
-struct Applied {
-    sectors: Vec<u8>,
+#[derive(Debug, Default)]
+struct Sectors {
+    bytes: Vec<u8>,
     len: usize,
 }
 
-impl Applied {
-    fn to(durable: &[u8]) -> Self {
-        Self { sectors: durable.to_vec(), len: durable.len() }
-    }
-
-    fn apply(&mut self, change: &Change) {
+impl Sectors {
+    fn apply(&mut self, change: &Change, images: &[u8]) {
         match change {
-            Change::Sector { at, bytes } => self.put(*at, bytes),
+            Change::Sector { at, image } => self.put(*at, &images[image.clone()]),
             Change::Len(len) => {
-                self.sectors.truncate(*len);
+                self.bytes.truncate(*len);
                 self.len = *len;
             }
         }
@@ -166,12 +180,12 @@ impl Applied {
 
     fn put(&mut self, at: usize, bytes: &[u8]) {
         let end = at + bytes.len();
-        self.sectors.resize(self.sectors.len().max(end), 0);
-        self.sectors[at..end].copy_from_slice(bytes);
+        self.bytes.resize(self.bytes.len().max(end), 0);
+        self.bytes[at..end].copy_from_slice(bytes);
     }
 
-    fn visible(mut self) -> Vec<u8> {
-        self.sectors.resize(self.len, 0);
-        self.sectors
+    /// What lies behind the length is gone, and what was never written is zeros.
+    fn settle(&mut self) {
+        self.bytes.resize(self.len, 0);
     }
 }
