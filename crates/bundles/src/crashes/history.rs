@@ -158,10 +158,10 @@ impl History {
     }
 
     fn place(&self) -> Place {
-        let disk: Arc<dyn Disk> = Arc::new(self.machine.disk());
-        let disk = match self.breakage {
-            Some(breakage) => Arc::new(BrokenDisk { inner: disk, breakage }),
-            None => disk,
+        let disk = self.machine.disk();
+        let disk: Arc<dyn Disk> = match self.breakage {
+            Some(breakage) => Arc::new(BrokenDisk::new(disk, breakage)),
+            None => Arc::new(disk),
         };
         Place::new(disk, DIR.into())
     }

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 
+use super::sim::{Forgets, SimDisk};
 use super::{Access, Disk, DiskFile};
 
 /// The promise that is broken.
@@ -25,10 +25,12 @@ pub(crate) enum Breakage {
     Short,
     /// A full disk is not noticed.
     Full,
+    /// A part of what was synced is not durable.
+    Forgets(Forgets),
 }
 
 impl Breakage {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::SyncData,
         Self::SyncAll,
         Self::SyncDir,
@@ -37,14 +39,26 @@ impl Breakage {
         Self::Lock,
         Self::Short,
         Self::Full,
+        Self::Forgets(Forgets::Length),
+        Self::Forgets(Forgets::Renames),
     ];
 }
 
 /// A disk that keeps all promises but one.
 #[derive(Debug)]
 pub(crate) struct BrokenDisk {
-    pub(crate) inner: Arc<dyn Disk>,
-    pub(crate) breakage: Breakage,
+    inner: SimDisk,
+    breakage: Breakage,
+}
+
+impl BrokenDisk {
+    pub(crate) fn new(disk: SimDisk, breakage: Breakage) -> Self {
+        let inner = match breakage {
+            Breakage::Forgets(forgets) => disk.forgetting(forgets),
+            _ => disk,
+        };
+        Self { inner, breakage }
+    }
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -66,12 +80,20 @@ impl Disk for BrokenDisk {
         Ok(Box::new(BrokenFile { inner, breakage: self.breakage, owes_sync: false }))
     }
 
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        self.inner.list(dir)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.inner.rename(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.inner.remove(path)
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.inner.remove_dir(path)
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {

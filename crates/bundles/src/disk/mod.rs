@@ -3,6 +3,8 @@
 
 #[cfg(test)]
 pub(crate) mod broken;
+#[cfg(test)]
+mod contract;
 mod os;
 #[cfg(test)]
 pub(crate) mod sim;
@@ -22,16 +24,34 @@ pub(crate) trait Disk: Debug + Send + Sync {
     fn is_dir(&self, path: &Path) -> bool;
 
     /// Whether what is at this path is a regular file; a link is none. `NotFound` if nothing is.
+    ///
+    /// This keeps an [open](Self::open) that follows from being led elsewhere by a link that lies
+    /// there, not by one that is put there between the two: who can do that can write in the
+    /// directory.
     fn is_file(&self, path: &Path) -> io::Result<bool>;
 
     /// Opens a file.
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>>;
 
-    /// Gives a file another name, in place of what had that name before, in one step.
+    /// The names of what is in a directory, in no order. Names that are not Unicode are left out:
+    /// none of ours is like that.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the store of many sessions"))]
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
+
+    /// Gives a file another name, in place of the file that had that name before, in one step.
+    ///
+    /// Until it is durable, a loss of power can leave the file under the old name, the new one or
+    /// both. Within a directory the new name always leads to one of the two files. Between
+    /// directories each of the two has its own sync, and the file is lost if the old one is durable
+    /// and the new one is not, so the new one is synced first.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
-    /// Removes a file.
+    /// Removes a file. Who has it open still reads and writes it, on Unix.
     fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Removes a directory that is empty. `DirectoryNotEmpty` if it is not.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the store of many sessions"))]
+    fn remove_dir(&self, path: &Path) -> io::Result<()>;
 
     /// Makes the entries of a directory durable: what was created, renamed and removed in it. What
     /// the files say is another matter.

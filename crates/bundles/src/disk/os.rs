@@ -27,12 +27,21 @@ impl Disk for OsDisk {
         Ok(Box::new(OsFile(options.open(path)?)))
     }
 
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        let names = std::fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name().into_string().ok()));
+        names.filter_map(Result::transpose).collect()
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         std::fs::rename(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         std::fs::remove_file(path)
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_dir(path)
     }
 
     #[cfg(unix)]
@@ -112,4 +121,24 @@ fn private_dir() -> DirBuilder {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder
+}
+
+/// Not every system lets a file have such a name.
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use crate::disk::Access;
+    use crate::disk::contract::on_each_disk;
+
+    #[test]
+    fn a_list_leaves_out_names_that_are_not_unicode() {
+        on_each_disk(|disk, root| {
+            for name in [OsStr::from_bytes(b"odd-\xff"), OsStr::new("even")] {
+                drop(disk.open(&root.join(name), Access::CreateNew).unwrap());
+            }
+            assert_eq!(disk.list(root).unwrap(), ["even"]);
+        });
+    }
 }

@@ -65,6 +65,21 @@ impl Content {
         self.doubt = self.doubt && self.disk.bytes != self.cached;
     }
 
+    /// Writes what is pending, but for the length that the file has.
+    pub(super) fn sync_without_len(&mut self) {
+        let mut resized = false;
+        for change in self.pending.drain(..) {
+            match change {
+                Change::Len(_) => resized = true,
+                sector @ Change::Sector { .. } => self.disk.apply(&sector, &self.images),
+            }
+        }
+        self.images.clear();
+        if resized {
+            self.pending.push(Change::Len(self.cached.len()));
+        }
+    }
+
     /// Writes a part of what is pending, and takes the rest for written, as Linux does after an
     /// error: who reads still sees it, but no later sync writes it.
     pub(super) fn fail_to_sync(&mut self, dice: &mut Dice) {

@@ -6,10 +6,12 @@ pub(crate) struct Faults {
     pub(crate) room: Option<u64>,
     /// Nothing can be changed.
     pub(crate) read_only: bool,
-    /// Nothing can be opened, made or renamed any more; what is open stays open.
+    /// Nothing can be opened, listed, made, renamed or removed any more; what is open stays open.
     pub(crate) forbidden: bool,
     /// Every sync of a file fails, and what it was to write may never be written.
     pub(crate) sync_fails: bool,
+    /// Every sync of a directory fails, and what was changed in it may never be written.
+    pub(crate) sync_dir_fails: bool,
     /// Files cannot be cut.
     pub(crate) cut_fails: bool,
     /// Writes and reads are cut short or interrupted now and then.
@@ -18,6 +20,18 @@ pub(crate) struct Faults {
     pub(crate) fails_after: Option<u64>,
     /// After so many more operations, the process dies within one.
     pub(crate) dies_after: Option<u64>,
+}
+
+/// What a sync answers as done and leaves undone, on a disk that breaks its promise. A later crash
+/// keeps it or not, as what was never synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Forgets {
+    /// The length of a file.
+    Length,
+    /// What was renamed within a directory.
+    Renames,
+    /// What was removed from a directory.
+    Removals,
 }
 
 /// What comes of the next operation.

@@ -3,15 +3,20 @@
 //!
 //! It keeps no more than the contract of [`Disk`] demands: each sector written, each length and each
 //! entry of a directory is durable by the sync that is named for it, and without one is kept, lost
-//! or, if it is a sector, torn, by itself.
+//! or, if it is a sector, torn, by itself. So what was removed may come back, a directory may be
+//! gone with all that was synced in it, and a rename may be half done: the file has both names, or,
+//! between directories, none.
 
 mod content;
 mod dice;
+mod entries;
 mod faults;
+mod file;
 mod tests;
 mod tree;
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -19,9 +24,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::{Access, Disk, DiskFile};
 use content::Content;
 pub(crate) use dice::Dice;
-pub(crate) use faults::Faults;
+use entries::Entries;
 use faults::Next;
-use tree::{Entries, Id, Node, Tree};
+pub(crate) use faults::{Faults, Forgets};
+use file::SimFile;
+use tree::{Id, Node, Tree};
 
 /// What a crash keeps of what was not synced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +57,7 @@ struct State {
     process: u64,
     /// The process dies within this operation.
     dying: bool,
+    operations: u64,
 }
 
 impl Machine {
@@ -62,13 +70,19 @@ impl Machine {
             opened: 0,
             process: 0,
             dying: false,
+            operations: 0,
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
 
     /// The disk as the process sees it that runs now.
     pub(crate) fn disk(&self) -> SimDisk {
-        SimDisk { machine: self.clone(), process: self.state().process }
+        SimDisk { machine: self.clone(), process: self.state().process, forgets: None }
+    }
+
+    /// How many operations were asked for so far, each of which can fail or be the last.
+    pub(crate) fn operations(&self) -> u64 {
+        self.state().operations
     }
 
     pub(crate) fn set_faults(&self, faults: Faults) {
@@ -97,11 +111,10 @@ impl Machine {
         Some(state.tree.file(id).ok()?.cached().to_vec())
     }
 
-    /// Whether what a file says now can be lost although it is synced, because a sync failed before.
+    /// Whether what is found now at this path, below it or on the way to it can be lost although it
+    /// is synced, because a sync failed before.
     pub(crate) fn is_in_doubt(&self, path: &Path) -> bool {
-        let mut state = self.state();
-        let found = state.tree.find(path);
-        found.is_ok_and(|id| state.tree.file(id).unwrap().is_in_doubt())
+        self.state().tree.is_in_doubt(path)
     }
 
     /// Changes a file, durably, as someone does who repairs or damages it.
@@ -133,50 +146,6 @@ impl State {
     fn has_room(&self) -> io::Result<()> {
         if self.faults.room == Some(0) { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
-
-    /// How much of a transfer is done.
-    fn portion(&mut self, bytes: usize) -> io::Result<usize> {
-        if self.dying {
-            return Ok(self.dice.up_to(bytes));
-        }
-        if !self.faults.short || bytes == 0 {
-            return Ok(bytes);
-        }
-        match self.dice.below(4) {
-            0 => Err(ErrorKind::Interrupted.into()),
-            1 => Ok(bytes),
-            _ => Ok(1 + self.dice.up_to(bytes - 1)),
-        }
-    }
-
-    fn write(&mut self, id: Id, offset: u64, bytes: &[u8]) -> io::Result<usize> {
-        self.may_change()?;
-        let wanted = self.portion(bytes.len())?;
-        let offset = usize::try_from(offset).unwrap();
-        let len = self.tree.file(id)?.cached().len();
-        let growth = (offset + wanted).saturating_sub(len);
-        let room = self.faults.room.map_or(growth, |room| usize::try_from(room).unwrap());
-        let written = wanted - growth.saturating_sub(room).min(wanted);
-        if written == 0 && wanted > 0 {
-            return Err(ErrorKind::StorageFull.into());
-        }
-        if let Some(room) = &mut self.faults.room {
-            let grown = (offset + written).saturating_sub(len);
-            *room -= u64::try_from(grown).unwrap();
-        }
-        self.tree.file(id)?.write(offset, &bytes[..written]);
-        Ok(written)
-    }
-
-    fn sync(&mut self, id: Id) -> io::Result<()> {
-        let Self { tree, dice, faults, .. } = self;
-        if faults.sync_fails {
-            tree.file(id)?.fail_to_sync(dice);
-            return Err(io::Error::other("the disk did not take it"));
-        }
-        tree.file(id)?.sync();
-        Ok(())
-    }
 }
 
 /// The disk in the hands of one process.
@@ -184,9 +153,15 @@ impl State {
 pub(crate) struct SimDisk {
     machine: Machine,
     process: u64,
+    forgets: Option<Forgets>,
 }
 
 impl SimDisk {
+    /// The same disk, with syncs that forget something.
+    pub(crate) fn forgetting(self, forgets: Forgets) -> Self {
+        Self { forgets: Some(forgets), ..self }
+    }
+
     /// Does an operation if the process still lives, and if it is to succeed.
     fn operate<T>(&self, act: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
         let mut state = self.machine.state();
@@ -194,6 +169,7 @@ impl SimDisk {
         if state.process != self.process {
             return dead();
         }
+        state.operations += 1;
         match state.faults.next() {
             Next::Go => act(&mut state),
             Next::Fail => Err(io::Error::other("the device does not answer")),
@@ -260,6 +236,18 @@ impl Disk for SimDisk {
         Ok(Box::new(SimFile { disk: self.clone(), id, number, access }))
     }
 
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        self.operate(|state| {
+            state.is_permitted()?;
+            let names = state.tree.dir(dir)?.names().filter_map(OsStr::to_str);
+            let mut names: Vec<_> = names.map(str::to_owned).collect();
+            for last in (1..names.len()).rev() {
+                names.swap(last, state.dice.up_to(last));
+            }
+            Ok(names)
+        })
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.operate(|state| {
             state.may_change()?;
@@ -277,101 +265,26 @@ impl Disk for SimDisk {
         })
     }
 
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.operate(|state| {
+            state.tree.find(path)?;
+            state.may_change()?;
+            state.is_permitted()?;
+            state.tree.remove_dir(path)
+        })
+    }
+
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         self.operate(|state| {
             state.is_permitted()?;
-            state.tree.dir(path)?.sync();
-            Ok(())
-        })
-    }
-}
-
-#[derive(Debug)]
-struct SimFile {
-    disk: SimDisk,
-    id: Id,
-    number: u64,
-    access: Access,
-}
-
-impl SimFile {
-    fn require_write(&self) -> io::Result<()> {
-        if self.access == Access::Read { Err(ErrorKind::PermissionDenied.into()) } else { Ok(()) }
-    }
-}
-
-impl DiskFile for SimFile {
-    fn read_at(&mut self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
-        self.disk.operate(|state| {
-            let begin = usize::try_from(offset).unwrap();
-            let left = state.tree.file(self.id)?.cached().len().saturating_sub(begin);
-            let read = state.portion(left.min(into.len()))?;
-            let cached = state.tree.file(self.id)?.cached();
-            into[..read].copy_from_slice(&cached[begin..begin + read]);
-            Ok(read)
-        })
-    }
-
-    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<usize> {
-        self.require_write()?;
-        self.disk.operate(|state| state.write(self.id, offset, bytes))
-    }
-
-    fn len(&mut self) -> io::Result<u64> {
-        self.disk.operate(|state| {
-            let len = state.tree.file(self.id)?.cached().len();
-            Ok(u64::try_from(len).unwrap())
-        })
-    }
-
-    fn set_len(&mut self, len: u64) -> io::Result<()> {
-        self.require_write()?;
-        self.disk.operate(|state| {
-            state.may_change()?;
-            if state.faults.cut_fails {
-                return Err(io::Error::other("the device does not answer"));
+            let State { tree, dice, faults, .. } = state;
+            let entries = tree.dir(path)?;
+            if faults.sync_dir_fails {
+                entries.fail_to_sync(dice);
+                return Err(io::Error::other("the disk did not take it"));
             }
-            state.tree.file(self.id)?.set_len(usize::try_from(len).unwrap());
+            entries.sync(self.forgets);
             Ok(())
         })
-    }
-
-    fn sync_data(&mut self) -> io::Result<()> {
-        self.disk.operate(|state| state.sync(self.id))
-    }
-
-    fn sync_all(&mut self) -> io::Result<()> {
-        self.disk.operate(|state| state.sync(self.id))
-    }
-
-    fn try_lock(&mut self) -> io::Result<()> {
-        self.disk.operate(|state| match state.locks.get(&self.id) {
-            Some(holder) if *holder != self.number => Err(ErrorKind::WouldBlock.into()),
-            _ => {
-                state.locks.insert(self.id, self.number);
-                Ok(())
-            }
-        })
-    }
-
-    fn unlock(&mut self) -> io::Result<()> {
-        self.disk.operate(|state| {
-            state.unlock(self.id, self.number);
-            Ok(())
-        })
-    }
-}
-
-impl State {
-    fn unlock(&mut self, id: Id, number: u64) {
-        if self.locks.get(&id) == Some(&number) {
-            self.locks.remove(&id);
-        }
-    }
-}
-
-impl Drop for SimFile {
-    fn drop(&mut self) {
-        self.disk.machine.state().unlock(self.id, self.number);
     }
 }

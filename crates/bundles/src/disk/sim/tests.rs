@@ -1,3 +1,5 @@
+mod entries;
+
 use super::*;
 use crate::disk::write_all_at;
 
@@ -65,21 +67,6 @@ fn sectors_and_lengths_survive_by_themselves() {
 }
 
 #[test]
-fn a_rename_that_is_not_synced_shows_the_old_or_the_new() {
-    let rename = |machine: &Machine, file: &mut dyn DiskFile| {
-        write_all_at(file, 0, b"old").unwrap();
-        file.sync_all().unwrap();
-        let disk = machine.disk();
-        let mut new = disk.open("/dir/new".as_ref(), Access::CreateNew).unwrap();
-        write_all_at(&mut *new, 0, b"new").unwrap();
-        new.sync_all().unwrap();
-        sync_entry(machine);
-        disk.rename("/dir/new".as_ref(), FILE.as_ref()).unwrap();
-    };
-    assert_eq!(left(Survival::Any, rename), [Some(b"new".to_vec()), Some(b"old".to_vec())]);
-}
-
-#[test]
 fn a_sync_that_failed_is_not_made_good_by_the_next() {
     let left = left(Survival::Any, |machine, file| {
         sync_entry(machine);
@@ -91,6 +78,79 @@ fn a_sync_that_failed_is_not_made_good_by_the_next() {
         assert_eq!(machine.content(FILE.as_ref()), Some(b"content".to_vec()), "who reads sees it");
     });
     assert!(left.len() > 1 && left.contains(&Some(Vec::new())), "{left:?}");
+}
+
+#[test]
+fn what_a_sync_failed_to_write_is_written_if_it_is_written_again() {
+    let left = left(Survival::Any, |machine, file| {
+        sync_entry(machine);
+        write_all_at(file, 0, &[1; 2000]).unwrap();
+        machine.set_faults(Faults { sync_fails: true, ..Faults::default() });
+        assert!(file.sync_data().is_err());
+        machine.set_faults(Faults::default());
+        file.set_len(0).unwrap();
+        write_all_at(file, 0, &[1; 2000]).unwrap();
+        file.sync_data().unwrap();
+        assert!(!machine.is_in_doubt(FILE.as_ref()));
+    });
+    assert_eq!(left, [Some(vec![1; 2000])]);
+}
+
+#[test]
+fn what_is_synced_is_what_is_read_whatever_was_done() {
+    for seed in 0..500 {
+        let (machine, mut file) = machine(seed);
+        let mut dice = Dice::new(!seed);
+        let mut model = Vec::new();
+        sync_entry(&machine);
+        for _ in 0..dice.below(40) {
+            let (at, len) = (dice.up_to(5000), dice.up_to(1500));
+            match dice.below(8) {
+                0..=3 => {
+                    let byte = u8::try_from(dice.below(256)).unwrap();
+                    write_all_at(&mut *file, u64::try_from(at).unwrap(), &vec![byte; len]).unwrap();
+                    if len > 0 {
+                        model.resize(model.len().max(at + len), 0);
+                        model[at..at + len].fill(byte);
+                    }
+                }
+                4 | 5 => {
+                    file.set_len(u64::try_from(at).unwrap()).unwrap();
+                    model.resize(at, 0);
+                }
+                6 => file.sync_data().unwrap(),
+                _ => {
+                    machine.crash(if len > 700 { Survival::Any } else { Survival::InOrder });
+                    model = machine.content(FILE.as_ref()).unwrap();
+                    file = machine.disk().open(FILE.as_ref(), Access::Write).unwrap();
+                }
+            }
+            assert_eq!(machine.content(FILE.as_ref()).as_ref(), Some(&model), "history {seed}");
+        }
+        file.sync_data().unwrap();
+        machine.crash(Survival::Any);
+        machine.crash(Survival::Any);
+        assert_eq!(machine.content(FILE.as_ref()), Some(model), "history {seed}");
+    }
+}
+
+#[test]
+fn sectors_of_a_file_with_room_survive_by_themselves_without_its_length() {
+    let write = |machine: &Machine, file: &mut dyn DiskFile| {
+        sync_entry(machine);
+        write_all_at(file, 0, &vec![0; 65536]).unwrap();
+        file.sync_all().unwrap();
+        write_all_at(file, 512, &[1; 1024]).unwrap();
+    };
+    for survival in [Survival::Any, Survival::InOrder] {
+        let all: Vec<_> = left(survival, write).into_iter().flatten().collect();
+        assert!(all.iter().all(|content| content.len() == 65536));
+        let [first, second] = [512, 1024].map(|at| move |c: &Vec<u8>| c[at..at + 512] == [1; 512]);
+        let torn = |c: &Vec<u8>| c[512] == 1 && c[1023] == 0;
+        assert!(all.iter().any(torn) && all.iter().any(|c| first(c) && second(c)));
+        let later_alone = all.iter().any(|c| second(c) && !first(c));
+        assert_eq!(later_alone, survival == Survival::Any);
+    }
 }
 
 #[test]
