@@ -67,8 +67,11 @@ mod disk;
 mod durability;
 mod error;
 mod format;
+mod json;
 mod log;
 mod session;
+#[cfg_attr(not(test), expect(dead_code, reason = "the log does not split its actions yet"))]
+mod split;
 mod store;
 mod writer;
 
