@@ -61,8 +61,6 @@
 
 mod action;
 mod bundle;
-#[cfg(test)]
-mod crashes;
 mod disk;
 mod durability;
 mod error;
@@ -70,19 +68,22 @@ mod format;
 mod json;
 mod log;
 mod session;
-#[cfg_attr(not(test), expect(dead_code, reason = "the log does not split its actions yet"))]
+mod sessions;
 mod split;
+mod state;
 mod store;
 mod writer;
 
-pub use action::{Action, Entry};
+pub use action::{Action, Entry, TaskStatus};
 pub use bundle::{Append, ContextBundle};
 pub use durability::Durability;
 pub use error::{BundleError, Damage};
-pub use format::{ChainHead, MAX_ACTION_BYTES, SCHEMA};
-pub use log::{Recovery, Verified};
-pub use session::{InvalidSessionId, Meta, SessionId};
-
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct ReadmeExamples;
+pub use format::{BlobId, ChainHead, InvalidHash, MAX_ACTION_BYTES, SCHEMA};
+pub use log::Verified;
+pub use session::{Forked, InvalidSessionId, Meta, SessionId};
+pub use sessions::Sessions;
+pub use state::{State, Task, Value};
+pub use store::{
+    BundleStore, Document, FileStore, Line, Lines, Listed, MemoryStore, NewSession, Recovery,
+    SessionReader, SessionWriter, Commit, Visit,
+};

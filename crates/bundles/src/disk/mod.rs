@@ -35,7 +35,6 @@ pub(crate) trait Disk: Debug + Send + Sync {
 
     /// The names of what is in a directory, in no order. Names that are not Unicode are left out:
     /// none of ours is like that.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the store of many sessions"))]
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
 
     /// Gives a file another name, in place of the file that had that name before, in one step.
@@ -50,7 +49,6 @@ pub(crate) trait Disk: Debug + Send + Sync {
     fn remove(&self, path: &Path) -> io::Result<()>;
 
     /// Removes a directory that is empty. `DirectoryNotEmpty` if it is not.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the store of many sessions"))]
     fn remove_dir(&self, path: &Path) -> io::Result<()>;
 
     /// Makes the entries of a directory durable: what was created, renamed and removed in it. What

@@ -15,6 +15,8 @@ pub enum Damage {
         /// The number found.
         found: u64,
     },
+    /// The blobs that it names do not fit into it.
+    Parts,
     /// The file ends before this line, which was written.
     Missing,
     /// The file goes on with a line that this writer did not write.
@@ -29,6 +31,7 @@ impl fmt::Display for Damage {
             Self::OutOfSequence { expected, found } => {
                 write!(f, "action {found} stands where action {expected} belongs")
             }
+            Self::Parts => f.write_str("its parts do not fit into it"),
             Self::Missing => f.write_str("the file ends too early"),
             Self::Foreign => f.write_str("something else has written here"),
         }

@@ -10,6 +10,9 @@ use maniple_core::{JournalError, Source};
 
 pub use damage::Damage;
 
+use crate::format::BlobId;
+use crate::session::SessionId;
+
 /// Why a session could not be opened, read or written.
 ///
 /// It is cheap to clone, because one failed write answers every append that waited for it. The
@@ -27,17 +30,64 @@ pub enum BundleError {
         /// What the system said.
         source: Arc<io::Error>,
     },
-    /// There is no session in this directory.
-    #[error("there is no session in {}: create it first", dir.display())]
+    /// There is no session of this id.
+    #[error("there is no session {id}: create it first, or look for it in another store")]
     NotFound {
-        /// The directory.
+        /// The id.
+        id: SessionId,
+    },
+    /// There is a session of this id already, or there was one.
+    #[error("there is a session {id} already: remount it, or choose another id")]
+    AlreadyExists {
+        /// The id.
+        id: SessionId,
+    },
+    /// The session was deleted.
+    #[error("the session {id} was deleted")]
+    Deleted {
+        /// The id.
+        id: SessionId,
+    },
+    /// What would be changed is shared with a session that was forked from this one.
+    #[error("the first {actions} actions of session {id} are shared with its forks: delete those first")]
+    Shared {
+        /// The session.
+        id: SessionId,
+        /// How many of its actions are shared.
+        actions: u64,
+    },
+    /// The session does not have that many actions.
+    #[error("session {id} has {actions} actions, and not {asked}")]
+    OutOfRange {
+        /// The session.
+        id: SessionId,
+        /// How many it has.
+        actions: u64,
+        /// How many were asked for.
+        asked: u64,
+    },
+    /// Somebody else works on the same files for too long.
+    #[error("{} is in use: try again when whoever uses it is done", path.display())]
+    Busy {
+        /// What is in use.
+        path: PathBuf,
+    },
+    /// Somebody else has opened the session although this writer has it locked: the lock does not
+    /// hold on this file system, or its file was removed.
+    #[error("another writer has opened the session in {}: this one may not go on", dir.display())]
+    Fenced {
+        /// The session's directory.
         dir: PathBuf,
     },
-    /// There is a session in this directory already.
-    #[error("there is a session in {} already: remount it, or choose another directory", dir.display())]
-    AlreadyExists {
-        /// The directory.
+    /// A part of an action that is kept by itself is gone, or says something else.
+    #[error("the blob {blob} in {} is {}", dir.display(), if *.is_missing { "missing" } else { "damaged" })]
+    Blob {
+        /// The session's directory.
         dir: PathBuf,
+        /// The blob.
+        blob: BlobId,
+        /// It is gone, and not only changed.
+        is_missing: bool,
     },
     /// Another bundle, in this process or another one, has the session open.
     #[error("the session in {} is open elsewhere: close it there first", dir.display())]
@@ -119,6 +169,12 @@ pub enum BundleError {
         /// What the serializer said.
         source: Arc<serde_json::Error>,
     },
+    /// The value has no form in JSON. Nothing was accepted.
+    #[error("cannot write the value as JSON: {source}")]
+    NoForm {
+        /// What its serializer said.
+        source: Source,
+    },
     /// The action is too long for one line. It was not accepted.
     #[error("the action has {bytes} bytes as JSON, more than {limit}: keep the content elsewhere")]
     TooLong {
@@ -142,11 +198,8 @@ pub enum BundleError {
         dir: PathBuf,
     },
     /// The bundle's thread ended without a word, which is a defect of this crate.
-    #[error("the writer of the session in {} died: remount it", dir.display())]
-    WriterDied {
-        /// The session's directory.
-        dir: PathBuf,
-    },
+    #[error("the writer of the session died: remount it")]
+    WriterDied,
 }
 
 impl BundleError {

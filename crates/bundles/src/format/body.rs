@@ -2,20 +2,50 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{MAX_ACTION_BYTES, SCHEMA};
+use super::{BlobId, ChainHead, MAX_ACTION_BYTES, SCHEMA};
 use crate::action::{Action, Entry};
 use crate::error::BundleError;
+use crate::split::{join, split};
+use crate::state::State;
 
-#[derive(Deserialize)]
+/// An action as it stands in a line, and the parts of it that do not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Encoded {
+    text: Vec<u8>,
+    parts: Vec<(u64, BlobId)>,
+    pub(crate) blobs: Vec<(BlobId, Vec<u8>)>,
+}
+
+/// What a line says.
+#[derive(Debug)]
+pub(crate) enum Record<'a> {
+    Action(Unread<'a>),
+    Gap(Gap),
+}
+
+/// An action whose kind and content have not been looked at.
+#[derive(Debug)]
+pub(crate) struct Unread<'a> {
+    pub(crate) seq: u64,
+    pub(crate) time_ms: u64,
+    parts: Vec<(u64, BlobId)>,
+    action: &'a RawValue,
+}
+
+/// What stands for actions that were dropped.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Body {
-    seq: u64,
-    time: u64,
-    schema: u32,
-    action: Action,
+pub(crate) struct Gap {
+    /// The first action that was dropped. The line has the number of the last.
+    pub(crate) first: u64,
+    /// The hash that the line of the last had.
+    pub(crate) head: ChainHead,
+    /// What everything up to the last has come to, where nothing before needs to be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) state: Option<Box<State>>,
 }
 
 /// Why an intact body cannot be read.
@@ -24,75 +54,154 @@ pub(crate) enum Unreadable {
     Newer(u32),
     UnknownAction(String),
     Unintelligible(serde_json::Error),
+    /// Its parts do not fit into it.
+    Parts,
+    /// Reading a blob failed.
+    Failed(BundleError),
 }
 
-/// An action as it stands in a line.
-///
-/// A line end can stand in a payload, between its tokens. It means the same as a space there, and
-/// would break the line.
-pub(crate) fn encode_action(action: &Action) -> Result<Vec<u8>, BundleError> {
+/// An action as it is to be written.
+pub(crate) fn encode_action(action: &Action) -> Result<Encoded, BundleError> {
     encode_within(MAX_ACTION_BYTES, action)
 }
 
-pub(super) fn encode_within(limit: usize, action: &Action) -> Result<Vec<u8>, BundleError> {
-    let mut json = serde_json::to_vec(action)
+pub(super) fn encode_within(limit: usize, action: &Action) -> Result<Encoded, BundleError> {
+    let json = serde_json::to_vec(action)
         .map_err(|error| BundleError::Encode { source: Arc::new(error) })?;
     if json.len() > limit {
         return Err(BundleError::TooLong { bytes: json.len(), limit });
     }
-    if json.contains(&b'\n') {
-        json.iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
+    let split = split(json);
+    let mut encoded = Encoded { text: split.text, parts: Vec::new(), blobs: Vec::new() };
+    for part in split.parts {
+        let id = BlobId::of(&part.bytes);
+        encoded.parts.push((u64::try_from(part.at).unwrap_or(u64::MAX), id));
+        encoded.blobs.push((id, part.bytes));
     }
-    Ok(json)
+    Ok(encoded)
 }
 
 /// Writes the body of a line around an encoded action.
-pub(crate) fn write_body(out: &mut Vec<u8>, seq: u64, time_ms: u64, action: &[u8]) {
-    write!(out, r#"{{"seq":{seq},"time":{time_ms},"schema":{SCHEMA},"action":"#)
+pub(crate) fn write_body(out: &mut Vec<u8>, seq: u64, time_ms: u64, synced: u64, action: &Encoded) {
+    write!(out, r#"{{"seq":{seq},"time":{time_ms},"schema":{SCHEMA},"synced":{synced},"#)
         .expect("writing to a Vec cannot fail");
-    out.extend_from_slice(action);
+    if !action.parts.is_empty() {
+        out.extend_from_slice(br#""parts":"#);
+        serde_json::to_writer(&mut *out, &action.parts).expect("numbers and texts have a form");
+        out.push(b',');
+    }
+    out.extend_from_slice(br#""action":"#);
+    out.extend_from_slice(&action.text);
     out.push(b'}');
 }
 
-/// Reads the body of a line whose hash is right.
-pub(crate) fn read_body(body: &[u8]) -> Result<Entry, Unreadable> {
-    match serde_json::from_slice::<Body>(body) {
-        Ok(Body { schema, .. }) if schema > SCHEMA => Err(Unreadable::Newer(schema)),
-        Ok(Body { seq, time, action, .. }) => Ok(Entry { seq, time_ms: time, action }),
-        Err(error) => Err(diagnose(body, error)),
-    }
+/// Writes the body of a gap whose last action is `seq`.
+pub(crate) fn write_gap(out: &mut Vec<u8>, seq: u64, gap: &Gap) -> Result<(), BundleError> {
+    write!(out, r#"{{"seq":{seq},"gap":"#).expect("writing to a Vec cannot fail");
+    serde_json::to_writer(&mut *out, gap)
+        .map_err(|error| BundleError::Encode { source: Arc::new(error) })?;
+    out.push(b'}');
+    Ok(())
 }
 
-/// Finds out whether a newer version wrote what could not be read.
-fn diagnose(body: &[u8], error: serde_json::Error) -> Unreadable {
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ActionBody<'a> {
+    seq: u64,
+    time: u64,
+    schema: u32,
+    /// Of interest only where lines behind this one are damaged; schema 0 has none.
+    #[serde(default, rename = "synced")]
+    _synced: u64,
+    #[serde(default)]
+    parts: Vec<(u64, BlobId)>,
+    #[serde(borrow)]
+    action: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GapBody {
+    seq: u64,
+    gap: Gap,
+}
+
+/// Reads the body of a line whose hash is right: its number, and what it says.
+pub(crate) fn read_record(body: &[u8]) -> Result<(u64, Record<'_>), Unreadable> {
+    let error = match serde_json::from_slice(body) {
+        Ok(ActionBody { schema, .. }) if schema > SCHEMA => return Err(Unreadable::Newer(schema)),
+        Ok(ActionBody { seq, time, parts, action, .. }) => {
+            return Ok((seq, Record::Action(Unread { seq, time_ms: time, parts, action })));
+        }
+        Err(error) => error,
+    };
+    if let Ok(GapBody { seq, gap }) = serde_json::from_slice(body) {
+        return Ok((seq, Record::Gap(gap)));
+    }
+    Err(newer(body).map_or(Unreadable::Unintelligible(error), Unreadable::Newer))
+}
+
+/// The schema of a body that this version does not understand, if it is a newer one.
+fn newer(body: &[u8]) -> Option<u32> {
     #[derive(Deserialize)]
     struct Newer {
         schema: u32,
     }
-    #[derive(Deserialize)]
-    struct Unknown<'a> {
-        #[serde(borrow)]
-        action: &'a RawValue,
-    }
-    if let Ok(Newer { schema }) = serde_json::from_slice(body)
-        && schema > SCHEMA
-    {
-        return Unreadable::Newer(schema);
-    }
-    if let Ok(Unknown { action }) = serde_json::from_slice(body)
-        && let Some(kind) = kind_of(action.get())
-        && !Action::KINDS.contains(&kind.as_str())
-    {
-        return Unreadable::UnknownAction(kind);
-    }
-    Unreadable::Unintelligible(error)
+    let Newer { schema } = serde_json::from_slice(body).ok()?;
+    (schema > SCHEMA).then_some(schema)
 }
 
-fn kind_of(action: &str) -> Option<String> {
-    if let Ok(kind) = serde_json::from_str::<String>(action) {
+impl Unread<'_> {
+    /// Whether it is a record of a run, which is nothing to the state of the session.
+    pub(crate) fn is_journal(&self) -> bool {
+        self.action.get().starts_with(r#"{"journal":"#)
+    }
+
+    /// The blobs that have parts of it.
+    pub(crate) fn blobs(&self) -> impl Iterator<Item = BlobId> {
+        self.parts.iter().map(|(_, blob)| *blob)
+    }
+
+    /// Reads it. `blob` gives what a blob says.
+    pub(crate) fn read(
+        &self,
+        blob: impl FnMut(BlobId) -> Result<Vec<u8>, BundleError>,
+    ) -> Result<Entry, Unreadable> {
+        let action = if self.parts.is_empty() {
+            parse(self.action.get().as_bytes())
+        } else {
+            parse(&self.text(blob)?)
+        }?;
+        Ok(Entry { seq: self.seq, time_ms: self.time_ms, action })
+    }
+
+    /// The whole text of the action.
+    fn text(
+        &self,
+        mut blob: impl FnMut(BlobId) -> Result<Vec<u8>, BundleError>,
+    ) -> Result<Vec<u8>, Unreadable> {
+        let mut parts = Vec::with_capacity(self.parts.len());
+        for &(at, id) in &self.parts {
+            let content = blob(id).map_err(Unreadable::Failed)?;
+            parts.push((usize::try_from(at).unwrap_or(usize::MAX), content));
+        }
+        join(self.action.get().as_bytes(), parts).ok_or(Unreadable::Parts)
+    }
+}
+
+fn parse(action: &[u8]) -> Result<Action, Unreadable> {
+    serde_json::from_slice(action).map_err(|error| match kind_of(action) {
+        Some(kind) if !Action::KINDS.contains(&kind.as_str()) => Unreadable::UnknownAction(kind),
+        _ => Unreadable::Unintelligible(error),
+    })
+}
+
+/// The name under which an action is written.
+fn kind_of(action: &[u8]) -> Option<String> {
+    if let Ok(kind) = serde_json::from_slice::<String>(action) {
         return Some(kind);
     }
-    let members: BTreeMap<String, &RawValue> = serde_json::from_str(action).ok()?;
+    let members: BTreeMap<String, &RawValue> = serde_json::from_slice(action).ok()?;
     match members.len() {
         1 => members.into_keys().next(),
         _ => None,

@@ -1,24 +1,21 @@
-use std::fmt;
-
-use super::SCHEMA;
+use super::hex;
+pub use super::hex::ChainHead;
 use crate::session::SessionId;
 
-/// The hash of a log's last line, which stands for everything before it.
-///
-/// Whoever keeps one elsewhere can tell later whether the log was rewritten. It is shown as 64
-/// hexadecimal digits, as in the log.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ChainHead([u8; 32]);
-
 impl ChainHead {
-    /// What stands before the one frame of a `bundle.json`.
-    pub(crate) fn of_header() -> Self {
-        Self::of_text("maniple bundle")
+    /// What stands before the first line of a log.
+    pub(crate) fn of_log(schema: u32, session: SessionId) -> Self {
+        Self::of_text(&format!("maniple bundle log, schema {schema}, session {session}"))
     }
 
-    /// What stands before the first line of a log.
-    pub(crate) fn of_log(session: SessionId) -> Self {
-        Self::of_text(&format!("maniple bundle log, schema {SCHEMA}, session {session}"))
+    /// What stands before the first line that a fork has for itself, where it forked at this head.
+    pub(crate) fn forked_by(&self, fork: SessionId) -> Self {
+        self.followed_by(format!("maniple bundle fork, session {fork}").as_bytes())
+    }
+
+    /// What stands before the one frame of a document, or before a mark.
+    pub(crate) fn of_text(text: &str) -> Self {
+        Self(*blake3::hash(text.as_bytes()).as_bytes())
     }
 
     /// The head after one more body.
@@ -30,24 +27,11 @@ impl ChainHead {
 
     /// The 64 digits that stand in a frame.
     pub(crate) fn digits(&self) -> [u8; 64] {
-        let mut digits = [0; 64];
-        digits.copy_from_slice(blake3::Hash::from_bytes(self.0).to_hex().as_bytes());
-        digits
+        hex::write(self.0)
     }
 
-    fn of_text(text: &str) -> Self {
-        Self(*blake3::hash(text.as_bytes()).as_bytes())
-    }
-}
-
-impl fmt::Display for ChainHead {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&blake3::Hash::from_bytes(self.0).to_hex())
-    }
-}
-
-impl fmt::Debug for ChainHead {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+    /// The head of those digits.
+    pub(crate) fn from_digits(digits: &[u8]) -> Option<Self> {
+        hex::read(digits).map(Self)
     }
 }

@@ -1,6 +1,9 @@
-use super::ChainHead;
+use memchr::memmem;
 
-const OPEN: &[u8] = br#"{"h":""#;
+use super::{ChainHead, SCHEMA};
+
+/// How a frame begins. Nothing else in a log does, because an action is written without it.
+pub(crate) const OPEN: &[u8] = br#"{"h":""#;
 const DIGITS: usize = 64;
 const MIDDLE: &[u8] = br#"","b":"#;
 const CLOSE: &[u8] = b"}";
@@ -25,7 +28,7 @@ pub(crate) fn write_frame(
 }
 
 /// The parts of a line that has the form of a frame; whether its hash is right is another question.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Frame<'a> {
     digits: &'a [u8],
     pub(crate) body: &'a [u8],
@@ -44,18 +47,76 @@ impl<'a> Frame<'a> {
         let head = previous.followed_by(self.body);
         (head.digits() == self.digits).then_some(head)
     }
+
+    /// The head that the frame says it has.
+    pub(crate) fn stated_head(&self) -> Option<ChainHead> {
+        ChainHead::from_digits(self.digits)
+    }
+
+    /// What the beginning of the body says.
+    pub(crate) fn claims(&self) -> Option<Claims> {
+        Claims::read(self.body)
+    }
 }
 
-/// Whether a frame begins anywhere in these bytes.
+/// What the beginning of a body says, whatever follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claims {
+    /// The line of an action: its number, and how many actions were durable when it was written.
+    Action { seq: u64, synced: u64 },
+    /// Something else with a number: a gap, or the line of another schema.
+    Numbered { seq: u64 },
+    /// The chunk is sealed here.
+    Seal,
+}
+
+impl Claims {
+    fn read(body: &[u8]) -> Option<Self> {
+        if body.starts_with(br#"{"seal":{"#) {
+            return Some(Self::Seal);
+        }
+        let (seq, rest) = number(body.strip_prefix(br#"{"seq":"#)?)?;
+        let action = || {
+            let (_, rest) = number(rest.strip_prefix(br#""time":"#)?)?;
+            let (schema, rest) = number(rest.strip_prefix(br#""schema":"#)?)?;
+            let (synced, _) = number(rest.strip_prefix(br#""synced":"#)?)?;
+            (schema == u64::from(SCHEMA)).then_some(Self::Action { seq, synced })
+        };
+        Some(action().unwrap_or(Self::Numbered { seq }))
+    }
+
+    /// The number of the action that the line is about, or of the last that it stands for.
+    pub(crate) fn seq(self) -> Option<u64> {
+        match self {
+            Self::Action { seq, .. } | Self::Numbered { seq } => Some(seq),
+            Self::Seal => None,
+        }
+    }
+}
+
+/// A number that ends with a comma, and what follows. Without the comma it may have been torn.
+fn number(text: &[u8]) -> Option<(u64, &[u8])> {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (number, rest) = text.split_at_checked(digits)?;
+    let rest = rest.strip_prefix(b",")?;
+    Some((str::from_utf8(number).ok()?.parse().ok()?, rest))
+}
+
+/// Whether anything in these bytes shows that action `seq`, which is not readable before them, was
+/// durable once: then it is damaged, and not torn.
 ///
-/// It is generous on purpose, because it protects lines from being erased: the end of the line, and
-/// what the body says, are not looked at.
-pub(crate) fn has_frame_start(bytes: &[u8]) -> bool {
-    let is_start = |rest: &[u8]| {
-        let (digits, rest) = rest.strip_prefix(OPEN)?.split_at_checked(DIGITS)?;
-        let hex = digits.iter().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
-        (hex && rest.starts_with(MIDDLE)).then_some(())
-    };
-    // The first byte of a frame is rare enough in a damaged line, and cheap to look for.
-    (0..bytes.len()).filter(|&at| bytes[at] == OPEN[0]).any(|at| is_start(&bytes[at..]).is_some())
+/// Frames are looked for anywhere, because a lost line end glues one to the line before it.
+pub(crate) fn evidence(bytes: &[u8], seq: u64) -> bool {
+    memmem::find_iter(bytes, OPEN).any(|at| {
+        let claims = bytes
+            .get(at + OPEN.len() + DIGITS..)
+            .and_then(|rest| rest.strip_prefix(MIDDLE))
+            .and_then(Claims::read);
+        match claims {
+            Some(Claims::Action { synced, .. }) => synced > seq,
+            // Both are written behind a sync.
+            Some(Claims::Seal | Claims::Numbered { .. }) => true,
+            None => false,
+        }
+    })
 }

@@ -1,13 +1,13 @@
 use std::path::Path;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Meta, SessionId};
-use crate::error::{BundleError, Damage};
-use crate::format::{ChainHead, Frame, SCHEMA, write_frame};
+use crate::error::BundleError;
+use crate::format::{ChainHead, SCHEMA, read_document, write_document};
+use crate::store::Document;
 
-/// What `bundle.json` says; it never changes.
+/// What a session is; it never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Header {
@@ -17,45 +17,108 @@ pub(crate) struct Header {
     #[serde(rename = "created")]
     pub(crate) created_ms: u64,
     pub(crate) meta: Meta,
+    /// The sessions that this one's log begins with, the oldest first, each up to where the next
+    /// forked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) lineage: Vec<Forked>,
+    /// The schema of the log that the oldest of them has, if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    root_schema: Option<u32>,
+    /// Whether its log has the actions of those too, because it was brought here without them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    standalone: bool,
+}
+
+/// A place at which a session was forked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Forked {
+    /// The session that was forked.
+    pub from: SessionId,
+    /// How many actions they share.
+    pub at: u64,
+    /// The hash of the last of those.
+    pub head: ChainHead,
+}
+
+/// Where a fork is made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fork {
+    pub(crate) at: u64,
+    pub(crate) head: ChainHead,
 }
 
 impl Header {
     pub(crate) fn new(id: SessionId, created_ms: u64, meta: Meta) -> Self {
-        Self { schema: SCHEMA, id, created_ms, meta }
+        Self { schema: SCHEMA, id, created_ms, meta, lineage: Vec::new(), root_schema: None, standalone: false }
     }
 
-    /// The content of the file.
+    /// The header of a session that shares the first `at` actions of this one, up to this hash.
+    pub(crate) fn fork(&self, fork: &Fork, id: SessionId, created_ms: u64, meta: Meta) -> Self {
+        let mut lineage = self.lineage.clone();
+        // What lies before an earlier fork is shared with the session that was forked there.
+        let mut from = self.id;
+        while let Some(earlier) = lineage.pop_if(|earlier| earlier.at >= fork.at) {
+            from = earlier.from;
+        }
+        lineage.push(Forked { from, at: fork.at, head: fork.head });
+        let root_schema = Some(self.root_schema());
+        Self { schema: SCHEMA, id, created_ms, meta, lineage, root_schema, standalone: false }
+    }
+
+    /// The session that it was forked from.
+    pub(crate) fn parent(&self) -> Option<&Forked> {
+        self.lineage.last()
+    }
+
+    /// The same session where those that it was forked from are not there.
+    pub(crate) fn standing_alone(self) -> Self {
+        Self { standalone: !self.lineage.is_empty(), ..self }
+    }
+
+    /// Whose logs have the actions before its own, each up to where the next begins.
+    pub(crate) fn ancestors(&self) -> &[Forked] {
+        if self.standalone { &[] } else { &self.lineage }
+    }
+
+    /// The first action that is in its own log.
+    pub(crate) fn first_own(&self) -> u64 {
+        self.ancestors().last().map_or(0, |parent| parent.at)
+    }
+
+    /// The hash of the action before that.
+    pub(crate) fn before_own(&self) -> ChainHead {
+        self.ancestors().last().map_or_else(|| self.root(), |parent| parent.head)
+    }
+
+    /// What stands before the first action.
+    pub(crate) fn root(&self) -> ChainHead {
+        let first = self.lineage.first().map_or(self.id, |forked| forked.from);
+        ChainHead::of_log(self.root_schema(), first)
+    }
+
+    fn root_schema(&self) -> u32 {
+        self.root_schema.unwrap_or(self.schema)
+    }
+
+    /// What stands before action `seq`, where this is the hash of the action before it: the same,
+    /// but where a session forked.
+    pub(crate) fn before(&self, seq: u64, mut head: ChainHead) -> ChainHead {
+        let forks = self.lineage.iter().skip(1).map(|forked| forked.from).chain([self.id]);
+        for (forked, fork) in self.lineage.iter().zip(forks) {
+            if forked.at == seq {
+                head = head.forked_by(fork);
+            }
+        }
+        head
+    }
+
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, BundleError> {
-        let body = serde_json::to_vec(self)
-            .map_err(|error| BundleError::Encode { source: Arc::new(error) })?;
-        let mut out = Vec::with_capacity(body.len() + 80);
-        write_frame(&mut out, &ChainHead::of_header(), |out| {
-            out.extend_from_slice(&body);
-        });
-        Ok(out)
+        write_document(Document::Header, self)
     }
 
-    /// Reads the content of the file at `path`.
     pub(crate) fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, BundleError> {
-        #[derive(Deserialize)]
-        struct Newer {
-            schema: u32,
-        }
-        let damaged =
-            |found| BundleError::Damaged { path: path.to_owned(), line: 1, offset: 0, found };
-        let frame = bytes.strip_suffix(b"\n").and_then(Frame::read);
-        let frame = frame.ok_or_else(|| damaged(Damage::Malformed))?;
-        frame.follow(&ChainHead::of_header()).ok_or_else(|| damaged(Damage::BrokenChain))?;
-        if let Ok(Newer { schema: found }) = serde_json::from_slice(frame.body)
-            && found > SCHEMA
-        {
-            let path = path.to_owned();
-            return Err(BundleError::NewerSchema { path, line: 1, found, known: SCHEMA });
-        }
-        serde_json::from_slice(frame.body).map_err(|error| BundleError::Unintelligible {
-            path: path.to_owned(),
-            line: 1,
-            source: Arc::new(error),
-        })
+        read_document(Document::Header, bytes, path)
     }
 }

@@ -1,21 +1,15 @@
-use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use crate::error::BundleError;
 
 /// Why a writer takes nothing more. The thread says it before it lets go of its commands, so
 /// whoever finds nobody to talk to can read it here.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Ending {
-    dir: PathBuf,
     why: OnceLock<BundleError>,
 }
 
 impl Ending {
-    pub(super) fn new(dir: PathBuf) -> Self {
-        Self { dir, why: OnceLock::new() }
-    }
-
     pub(super) fn say(&self, why: BundleError) {
         // The thread ends once.
         let _ = self.why.set(why);
@@ -23,7 +17,6 @@ impl Ending {
 
     /// What everything that comes too late is answered.
     pub(crate) fn error(&self) -> BundleError {
-        let died = || BundleError::WriterDied { dir: self.dir.clone() };
-        self.why.get().cloned().unwrap_or_else(died)
+        self.why.get().cloned().unwrap_or(BundleError::WriterDied)
     }
 }

@@ -1,150 +1,267 @@
-use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
 use futures::channel::oneshot;
 
-use super::appender::Appender;
-use super::{Command, Ending, View};
+use super::batch::Batch;
+use super::open::{Opened, Opening, Remounted, Snapshot, Store, open};
+use super::{Append, Change, Command, Ending};
+use crate::action::Entry;
 use crate::durability::Durability;
 use crate::error::BundleError;
-use crate::log::Recovery;
-use crate::session::Header;
-use crate::store::{self, Lock, Opened, Opening, Place};
+use crate::log::{Log, Tip};
+use crate::session::{Card, Header};
+use crate::state::State;
+use crate::store::{BundleStore, Commit, Document, SessionWriter};
 
 /// The work of the thread.
 #[derive(Debug)]
-pub(super) struct Worker {
-    place: Place,
+pub(crate) struct Worker {
+    store: Store,
     header: Header,
-    appender: Appender,
-    lock: Lock,
+    writer: Box<dyn SessionWriter>,
+    batch: Batch,
+    durability: Durability,
+    state: Arc<RwLock<State>>,
+    /// Why no more records of runs are taken.
+    journal_stopped: Option<Arc<BundleError>>,
     ending: Arc<Ending>,
 }
 
 /// Why the work is over.
 pub(super) enum End {
     Finished,
-    Closed(oneshot::Sender<Result<(), BundleError>>),
-    Failed(BundleError),
+    Closed(oneshot::Sender<Result<(), BundleError>>, Result<(), BundleError>),
 }
 
 /// An append that waits for its commit.
-#[derive(Debug)]
-pub(super) struct Waiting {
+struct Waiting {
     seq: u64,
+    time_ms: u64,
+    change: Change,
     done: oneshot::Sender<Result<u64, BundleError>>,
+}
+
+/// The appends that wait for a commit.
+#[derive(Default)]
+pub(super) struct Queue {
+    waiting: Vec<Waiting>,
+    /// When the first of them came.
+    since: Option<Instant>,
 }
 
 impl Worker {
     /// Opens the session. How the work ends is said to `ending`.
-    pub(super) fn open(
-        place: Place,
+    pub(crate) fn open(
+        store: Store,
         opening: Opening,
         durability: Durability,
         ending: Arc<Ending>,
-    ) -> Result<(Self, Option<Recovery>), BundleError> {
-        let Opened { header, recovery, log, extent, lock } = store::open(&place, opening)?;
-        let appender = Appender::new(log, place.log(), extent, durability);
-        Ok((Self { place, header, appender, lock, ending }, recovery))
+    ) -> Result<(Self, Remounted), BundleError> {
+        let Opened { header, writer, tip, state, remounted } = open(&*store, opening)?;
+        let worker = Self {
+            store,
+            header,
+            writer,
+            batch: Batch::new(tip),
+            durability,
+            state: Arc::new(RwLock::new(state)),
+            journal_stopped: None,
+            ending,
+        };
+        Ok((worker, remounted))
     }
 
-    pub(super) fn header(&self) -> &Header {
+    pub(crate) fn header(&self) -> &Header {
         &self.header
     }
 
-    /// Works until the bundle is closed, dropped or stopped by a failure.
-    pub(super) fn run(mut self, queue: &Receiver<Command>) {
-        let mut waiting = Vec::new();
+    pub(crate) fn state(&self) -> Arc<RwLock<State>> {
+        Arc::clone(&self.state)
+    }
+
+    pub(crate) fn store(&self) -> &dyn BundleStore {
+        &*self.store
+    }
+
+    pub(crate) fn writer(&mut self) -> &mut dyn SessionWriter {
+        &mut *self.writer
+    }
+
+    /// What is written.
+    pub(crate) fn tip(&self) -> Tip {
+        self.batch.committed()
+    }
+
+    pub(crate) fn log(&self) -> Result<Log<'_>, BundleError> {
+        Log::open(&*self.store, &self.header, &*self.writer)
+    }
+
+    /// Makes everything written durable.
+    pub(crate) fn sync(&mut self) -> Result<(), BundleError> {
+        self.writer.sync()?;
+        self.batch.synced();
+        Ok(())
+    }
+
+    /// Writes down what everything has come to.
+    pub(crate) fn snapshot(&mut self) -> Result<(), BundleError> {
+        self.sync()?;
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let snapshot = Snapshot::new(self.tip(), state).to_bytes()?;
+        self.writer.put_document(Document::Snapshot, &snapshot)?;
+        self.put_card(false)
+    }
+
+    /// Writes down what lists show.
+    pub(crate) fn put_card(&mut self, closed: bool) -> Result<(), BundleError> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let card = Card::new(self.batch.committed(), &state, closed).to_bytes()?;
+        drop(state);
+        self.writer.put_document(Document::Card, &card)
+    }
+
+    /// Works until the bundle is closed or dropped.
+    pub(crate) fn run(mut self, commands: &Receiver<Command>) {
+        let mut queue = Queue::default();
         let end = loop {
             // Only a bundle that was never built lets go of the queue without a word.
-            let Ok(command) = queue.recv() else {
+            let Ok(command) = commands.recv() else {
                 break End::Finished;
             };
-            if let Err(end) = self.work(command, queue, &mut waiting) {
+            if let Err(end) = self.work(command, commands, &mut queue) {
                 break end;
             }
         };
-        self.end(end, waiting);
+        self.end(end);
     }
 
     /// Does everything that waits, and commits it together.
     pub(super) fn work(
         &mut self,
         first: Command,
-        queue: &Receiver<Command>,
-        waiting: &mut Vec<Waiting>,
+        commands: &Receiver<Command>,
+        queue: &mut Queue,
     ) -> Result<(), End> {
         let mut next = Some(first);
         while let Some(command) = next {
             match command {
-                Command::Append { time_ms, action, done } => {
-                    let seq = self.appender.push(time_ms, &action);
-                    waiting.push(Waiting { seq, done });
-                    if self.appender.is_full() {
-                        self.commit(waiting)?;
-                    }
+                Command::Append(append) => self.append(*append, queue),
+                Command::Do(job) => {
+                    self.commit(queue);
+                    job(self);
                 }
-                Command::Read(job) => {
-                    self.commit(waiting)?;
-                    job(self.view());
+                Command::StopJournal(error) => {
+                    self.commit(queue);
+                    self.stop_journal(&error);
                 }
-                Command::Stop(error) => {
-                    self.commit(waiting)?;
-                    return Err(End::Failed(error));
-                }
-                Command::Close { time_ms, done } => {
-                    self.commit(waiting)?;
-                    return Err(self.close(time_ms, done));
+                Command::Close { done } => {
+                    self.commit(queue);
+                    let closed = self.close();
+                    return Err(End::Closed(done, closed));
                 }
                 Command::Finish => {
-                    self.commit(waiting)?;
+                    self.commit(queue);
                     return Err(End::Finished);
                 }
             }
-            next = queue.try_recv().ok();
+            next = self.next(commands, queue);
         }
-        self.commit(waiting)
-    }
-
-    fn commit(&mut self, waiting: &mut Vec<Waiting>) -> Result<(), End> {
-        self.appender.commit().map_err(End::Failed)?;
-        for Waiting { seq, done } in waiting.drain(..) {
-            // Whoever dropped the future did not want to know.
-            let _ = done.send(Ok(seq));
-        }
+        self.commit(queue);
         Ok(())
     }
 
-    fn view(&self) -> View<'_> {
-        let written = self.appender.committed();
-        View { place: &self.place, header: &self.header, written }
-    }
-
-    fn close(&mut self, time_ms: u64, done: oneshot::Sender<Result<(), BundleError>>) -> End {
-        match self.appender.close(time_ms) {
-            Ok(()) => End::Closed(done),
-            Err(error) => End::Failed(error),
+    /// The next command, if there is one in time.
+    fn next(&self, commands: &Receiver<Command>, queue: &Queue) -> Option<Command> {
+        let (Durability::Grouped { max_delay }, Some(since)) = (self.durability, queue.since)
+        else {
+            return commands.try_recv().ok();
+        };
+        match commands.recv_timeout(max_delay.saturating_sub(since.elapsed())) {
+            Ok(command) => Some(command),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
         }
     }
 
-    /// Lets go of the files before anyone is told, so that whoever is told can remount at once.
-    pub(super) fn end(self, end: End, waiting: Vec<Waiting>) {
-        let Self { place, appender, lock, ending, .. } = self;
-        let dir = place.dir().to_owned();
-        drop((appender, lock));
-        match end {
-            End::Finished => {}
-            End::Closed(done) => {
-                ending.say(BundleError::Closed { dir });
-                let _ = done.send(Ok(()));
-            }
-            End::Failed(error) => {
-                let source = Arc::new(error.clone());
-                ending.say(BundleError::Stopped { dir, source });
-                for Waiting { done, .. } in waiting {
-                    let _ = done.send(Err(error.clone()));
+    fn append(&mut self, append: Append, queue: &mut Queue) {
+        let Append { time_ms, action, change, done } = append;
+        if let (Change::Record, Some(source)) = (&change, &self.journal_stopped) {
+            // Whoever dropped the future did not want to know.
+            let _ = done.send(Err(self.stopped(source)));
+            return;
+        }
+        let seq = self.batch.push(&self.header, time_ms, action);
+        queue.waiting.push(Waiting { seq, time_ms, change, done });
+        queue.since.get_or_insert_with(Instant::now);
+        if self.batch.is_full() {
+            self.commit(queue);
+        }
+    }
+
+    fn commit(&mut self, queue: &mut Queue) {
+        queue.since = None;
+        if queue.waiting.is_empty() {
+            return;
+        }
+        let commit = match self.durability {
+            Durability::Synced | Durability::Grouped { .. } => Commit::Synced,
+            Durability::Buffered => Commit::Buffered,
+        };
+        let committed = self.batch.commit(&mut *self.writer, commit);
+        if let Err(error) = &committed
+            && queue.waiting.iter().any(|waiting| matches!(waiting.change, Change::Record))
+        {
+            // What is durable of a run is always a prefix of what was accepted.
+            self.stop_journal(error);
+        }
+        let waiting = std::mem::take(&mut queue.waiting);
+        let (mut answers, mut is_shown) = (Vec::with_capacity(waiting.len()), false);
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        for Waiting { seq, time_ms, change, done } in waiting {
+            match change {
+                _ if committed.is_err() => {}
+                Change::Record => state.apply_record(time_ms),
+                Change::Action(action) => {
+                    is_shown |= Card::shows(&action);
+                    state.apply(Entry { seq, time_ms, action });
                 }
             }
+            answers.push((seq, done));
+        }
+        drop(state);
+        if is_shown {
+            // It is written again with the next snapshot, and when the session is closed.
+            let _ = self.put_card(false);
+        }
+        for (seq, done) in answers {
+            // Whoever dropped the future did not want to know.
+            let _ = done.send(committed.clone().map(|()| seq));
+        }
+    }
+
+    fn stop_journal(&mut self, error: &BundleError) {
+        self.journal_stopped.get_or_insert_with(|| Arc::new(error.clone()));
+    }
+
+    fn stopped(&self, source: &Arc<BundleError>) -> BundleError {
+        let (dir, source) = (self.writer.location().to_owned(), Arc::clone(source));
+        BundleError::Stopped { dir, source }
+    }
+
+    fn close(&mut self) -> Result<(), BundleError> {
+        self.writer.close()?;
+        self.put_card(true)
+    }
+
+    /// Lets go of the session before anyone is told, so that whoever is told can remount at once.
+    pub(super) fn end(self, end: End) {
+        let dir = self.writer.location().to_owned();
+        let Self { writer, ending, .. } = self;
+        drop(writer);
+        ending.say(BundleError::Closed { dir });
+        if let End::Closed(done, closed) = end {
+            let _ = done.send(closed);
         }
     }
 }

@@ -99,19 +99,39 @@ pub(super) fn write_atomically(
     temporary: &Path,
     bytes: &[u8],
 ) -> Result<(), BundleError> {
-    match disk.remove(temporary) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(error).attempt("remove", temporary);
-        }
-        _ => {}
-    }
-    let written = disk.open(temporary, Access::CreateNew).and_then(|mut file| {
-        write_all_at(&mut *file, 0, bytes)?;
-        file.sync_all()
-    });
-    written.attempt("write", temporary)?;
+    write_new(disk, temporary, bytes)?.sync_all().attempt("sync", temporary)?;
     disk.rename(temporary, path).attempt("put in place", path)?;
     sync_entry(disk, path)
+}
+
+/// Puts a file in place whole. It is not durable, nor is its entry.
+pub(super) fn put(
+    disk: &dyn Disk,
+    path: &Path,
+    temporary: &Path,
+    bytes: &[u8],
+) -> Result<(), BundleError> {
+    write_new(disk, temporary, bytes)?;
+    disk.rename(temporary, path).attempt("put in place", path)
+}
+
+fn write_new(
+    disk: &dyn Disk,
+    path: &Path,
+    bytes: &[u8],
+) -> Result<Box<dyn DiskFile>, BundleError> {
+    remove_if_any(disk, path)?;
+    let mut file = disk.open(path, Access::CreateNew).attempt("create", path)?;
+    write_all_at(&mut *file, 0, bytes).attempt("write", path)?;
+    Ok(file)
+}
+
+/// Removes a file, if there is one.
+pub(super) fn remove_if_any(disk: &dyn Disk, path: &Path) -> Result<(), BundleError> {
+    match disk.remove(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed.attempt("remove", path),
+    }
 }
 
 /// Makes the entry of `path` in the directory above it durable.

@@ -1,0 +1,183 @@
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use super::{Chain, Verified};
+use crate::action::Entry;
+use crate::error::{BundleError, Damage};
+use crate::format::{BlobId, ChainHead, Frame, Gap, Record, Unread, read_record};
+use crate::session::{Forked, Header};
+use crate::state::State;
+use crate::store::{BundleStore, Line, SessionReader};
+
+/// How far a log goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tip {
+    /// How many actions it has, which is also the number of the next one.
+    pub(crate) actions: u64,
+    /// The hash of the last.
+    pub(crate) head: ChainHead,
+}
+
+impl Tip {
+    /// The tip of a log whose own last line this is.
+    pub(crate) fn behind(
+        header: &Header,
+        last: Option<&(u64, Vec<u8>)>,
+        path: &Path,
+    ) -> Result<Self, BundleError> {
+        let Some((seq, line)) = last else {
+            return Ok(Self { actions: header.first_own(), head: header.before_own() });
+        };
+        let frame = Frame::read(line);
+        let head = frame.and_then(|frame| match read_record(frame.body) {
+            Ok((_, Record::Gap(gap))) => Some(gap.head),
+            _ => frame.stated_head(),
+        });
+        let actions = seq.saturating_add(1);
+        match head {
+            Some(head) => Ok(Self { actions, head }),
+            None => {
+                let (path, found) = (path.to_owned(), Damage::Malformed);
+                Err(BundleError::Damaged { path, line: actions, offset: 0, found })
+            }
+        }
+    }
+}
+
+/// A session's log, with what it shares with the sessions that it was forked from.
+#[derive(Debug)]
+pub(crate) struct Log<'a> {
+    header: &'a Header,
+    own: &'a dyn SessionReader,
+    /// Those of the ancestors, the oldest first.
+    shared: Vec<(Forked, Box<dyn SessionReader>)>,
+}
+
+/// What a log says at one place.
+pub(crate) enum Step<'a> {
+    Action(Unread<'a>),
+    /// Actions that were dropped; the number is that of the last.
+    Gap(u64, Gap),
+}
+
+type VisitStep<'a> =
+    dyn FnMut(Step<'_>, Line<'_>) -> Result<ControlFlow<()>, BundleError> + 'a;
+
+impl<'a> Log<'a> {
+    pub(crate) fn open(
+        store: &dyn BundleStore,
+        header: &'a Header,
+        own: &'a dyn SessionReader,
+    ) -> Result<Self, BundleError> {
+        let ancestors = header.ancestors().iter();
+        let shared = ancestors.map(|forked| Ok((*forked, store.read(forked.from)?)));
+        Ok(Self { header, own, shared: shared.collect::<Result<_, BundleError>>()? })
+    }
+
+    /// Shows what follows on `chain`, each line checked, as far as there is anything.
+    pub(crate) fn replay(
+        &self,
+        chain: &mut Chain<'_>,
+        visit: &mut VisitStep<'_>,
+    ) -> Result<(), BundleError> {
+        for (forked, reader) in &self.shared {
+            if chain.actions() >= forked.at {
+                continue;
+            }
+            if replay_until(&**reader, forked.at, chain, visit)?.is_break() {
+                return Ok(());
+            }
+            let read = Tip { actions: chain.actions(), head: chain.head() };
+            if read != (Tip { actions: forked.at, head: forked.head }) {
+                return Err(missing(reader.location(), read.actions));
+            }
+        }
+        replay_until(self.own, u64::MAX, chain, visit).map(drop)
+    }
+
+    /// Folds everything up to `until` into `state`, which is that at `chain`.
+    pub(crate) fn fold(
+        &self,
+        chain: &mut Chain<'_>,
+        state: &mut State,
+        until: u64,
+    ) -> Result<(), BundleError> {
+        self.replay(chain, &mut |step, line| {
+            match step {
+                Step::Action(action) if action.seq >= until => return Ok(ControlFlow::Break(())),
+                Step::Action(action) if action.is_journal() => state.apply_record(action.time_ms),
+                Step::Action(action) => state.apply(self.read(&action, line)?),
+                Step::Gap(_, Gap { state: Some(come_to), .. }) => *state = *come_to,
+                Step::Gap(..) => {}
+            }
+            Ok(ControlFlow::Continue(()))
+        })
+    }
+
+    /// Shows the actions from `from` on that are there, each checked with everything before it.
+    pub(crate) fn entries(
+        &self,
+        from: u64,
+        visit: &mut dyn FnMut(Entry) -> Result<ControlFlow<()>, BundleError>,
+    ) -> Result<Verified, BundleError> {
+        let mut chain = Chain::from_the_beginning(self.header);
+        let mut blobs = 0;
+        self.replay(&mut chain, &mut |step, line| match step {
+            Step::Action(action) if action.seq >= from => {
+                blobs += action.blobs().count();
+                visit(self.read(&action, line)?)
+            }
+            _ => Ok(ControlFlow::Continue(())),
+        })?;
+        let blobs = u64::try_from(blobs).unwrap_or(u64::MAX);
+        Ok(Verified { actions: chain.actions(), head: chain.head(), blobs })
+    }
+
+    /// Reads an action with its parts.
+    pub(crate) fn read(&self, action: &Unread<'_>, line: Line<'_>) -> Result<Entry, BundleError> {
+        action.read(|id| self.blob(id)).map_err(|error| error.at(line))
+    }
+
+    /// What a blob says, which is what its name demands.
+    pub(crate) fn blob(&self, id: BlobId) -> Result<Vec<u8>, BundleError> {
+        let shared = self.shared.iter().rev().map(|(_, reader)| &**reader);
+        let mut is_missing = true;
+        for reader in [self.own].into_iter().chain(shared) {
+            if let Some(content) = reader.blob(id)? {
+                if BlobId::of(&content) == id {
+                    return Ok(content);
+                }
+                is_missing = false;
+            }
+        }
+        Err(BundleError::Blob { dir: self.own.location().to_owned(), blob: id, is_missing })
+    }
+}
+
+fn replay_until(
+    reader: &dyn SessionReader,
+    until: u64,
+    chain: &mut Chain<'_>,
+    visit: &mut VisitStep<'_>,
+) -> Result<ControlFlow<()>, BundleError> {
+    let mut is_over = ControlFlow::Continue(());
+    reader.lines(chain.actions(), &mut |line| {
+        if chain.actions() >= until {
+            return Ok(ControlFlow::Break(()));
+        }
+        let frame = chain.follow(line.bytes()).map_err(|flaw| flaw.at(line))?;
+        let (seq, record) = read_record(frame.body).map_err(|error| error.at(line))?;
+        is_over = match record {
+            Record::Action(action) => visit(Step::Action(action), line)?,
+            Record::Gap(gap) => visit(Step::Gap(seq, gap), line)?,
+        };
+        Ok(is_over)
+    })?;
+    Ok(is_over)
+}
+
+/// The error that says that a log ends before this action, which it had.
+pub(crate) fn missing(path: &Path, actions: u64) -> BundleError {
+    let (path, line) = (path.to_owned(), actions.saturating_add(1));
+    BundleError::Damaged { path, line, offset: 0, found: Damage::Missing }
+}

@@ -1,0 +1,147 @@
+//! What a writer does before it writes: the log that a crash left is made whole.
+
+use super::chunk::{Chunk, Tail};
+use super::files;
+use super::open_chunk::{Failure, OpenChunk};
+use super::place::{ChunkName, Place};
+use super::reader::{chunk_names, read_blob, read_chunk};
+use crate::error::{Attempt, BundleError};
+use crate::format::{BlobId, Frame};
+use crate::session::Header;
+use crate::store::Recovery;
+use crate::store::lines::blobs_of;
+
+/// What was found, and is durable.
+#[derive(Debug)]
+pub(super) struct Recovered {
+    pub(super) last: Option<(u64, Vec<u8>)>,
+    pub(super) recovery: Option<Recovery>,
+}
+
+/// Seals the last chunk if it is not: the torn tail goes, and what may not be on the disk is
+/// written again.
+pub(super) fn recover(place: &Place, header: &Header) -> Result<Recovered, BundleError> {
+    let mut names = chunk_names(place)?;
+    let mut recovery = None;
+    if let Some(&name) = names.last() {
+        let chunk = require(place, name)?;
+        if name == ChunkName::Schema0 {
+            recovery = recover_schema_0(place, header, &chunk)?;
+        } else if let Some(end) = chunk.sealed_at() {
+            finish_sealing(place, &chunk, end)?;
+        } else {
+            let whole = chunk.tail(header)?;
+            let tail = require_blobs(place, &chunk, whole)?;
+            if tail.torn_bytes > 0 {
+                let erased_bytes = u64::try_from(tail.torn_bytes).unwrap_or(u64::MAX);
+                recovery = Some(Recovery { seq: tail.actions, erased_bytes });
+            }
+            if tail.last_at.is_none() {
+                // The next chunk has its name.
+                files::remove_if_any(place.disk(), chunk.path())?;
+                names.pop();
+            } else {
+                seal(place, &chunk, &tail)?;
+            }
+        }
+    }
+    // The entries of all files, and the session's own.
+    files::sync_dir(place.disk(), place.dir())?;
+    files::sync_entry(place.disk(), place.dir())?;
+    let last = last_line(place, &names)?;
+    Ok(Recovered { last, recovery })
+}
+
+fn require(place: &Place, name: ChunkName) -> Result<Chunk, BundleError> {
+    let gone = || std::io::Error::from(std::io::ErrorKind::NotFound);
+    let chunk = read_chunk(place, name)?;
+    chunk.ok_or_else(gone).attempt("read", &place.chunk(name))
+}
+
+/// The last line of the log.
+fn last_line(place: &Place, names: &[ChunkName]) -> Result<Option<(u64, Vec<u8>)>, BundleError> {
+    for &name in names.iter().rev() {
+        let chunk = require(place, name)?;
+        let end = chunk.sealed_at().unwrap_or(chunk.len());
+        if let Some(last) = chunk.last_line(end)? {
+            return Ok(Some(last));
+        }
+    }
+    Ok(None)
+}
+
+/// A crash may have kept lines whose blobs it took, where nothing was synced. The tail ends before
+/// those.
+fn require_blobs(place: &Place, chunk: &Chunk, whole: Tail) -> Result<Tail, BundleError> {
+    let mut tail = Tail { end: whole.unsynced_at, last_at: chunk.line_before(whole.unsynced_at), ..whole };
+    tail.actions = tail.last_at.map_or(chunk.name().first(), |at| chunk.seq_at(at).saturating_add(1));
+    let mut is_any = false;
+    while tail.end < whole.end {
+        let Some(line) = chunk.line_at(tail.end) else { break };
+        let mut blobs = Vec::new();
+        for id in blobs_of(line) {
+            let Some(content) = read_blob(place, id)?.filter(|found| BlobId::of(found) == id)
+            else {
+                let torn = whole.end - tail.end;
+                return Ok(Tail { torn_bytes: whole.torn_bytes + torn, ..tail });
+            };
+            blobs.push((id, content));
+        }
+        for (id, content) in blobs {
+            is_any = true;
+            let (path, temporary) = (place.blob(id), place.temporary());
+            files::write_atomically(place.disk(), &path, &temporary, &content)?;
+        }
+        tail.last_at = Some(tail.end);
+        tail.actions = chunk.seq_at(tail.end).saturating_add(1);
+        tail.end += line.len() + 1;
+    }
+    if is_any {
+        files::sync_dir(place.disk(), place.dir())?;
+    }
+    Ok(tail)
+}
+
+fn seal(place: &Place, chunk: &Chunk, tail: &Tail) -> Result<(), BundleError> {
+    let mut open = OpenChunk::reopen(place, chunk, tail)?;
+    let unsynced = chunk.bytes().get(tail.unsynced_at..tail.end).unwrap_or_default();
+    let at = u64::try_from(tail.unsynced_at).unwrap_or(u64::MAX);
+    let last = tail.last_at.and_then(|at| Frame::read(chunk.line_at(at)?)?.stated_head());
+    let head = last.expect("there is an intact last line");
+    let sealed = open.write_again(at, unsynced).and_then(|()| open.seal(tail.actions, &head));
+    sealed.map_err(|failure| match failure {
+        Failure::Refused(error) | Failure::Doubtful(error) => error,
+    })
+}
+
+/// The process died, or was refused, between sealing and cutting.
+fn finish_sealing(place: &Place, chunk: &Chunk, seal_at: usize) -> Result<(), BundleError> {
+    let seal = chunk.line_at(seal_at).unwrap_or_default();
+    let end = seal_at + seal.len() + 1;
+    if end == chunk.len() {
+        return Ok(());
+    }
+    let mut file = files::open_existing(place.disk(), chunk.path(), "open")?;
+    file.set_len(u64::try_from(end).unwrap_or(u64::MAX)).attempt("cut", chunk.path())?;
+    file.sync_data().attempt("sync", chunk.path())
+}
+
+/// The log of schema 0 is one file that grows, without a seal.
+fn recover_schema_0(
+    place: &Place,
+    header: &Header,
+    chunk: &Chunk,
+) -> Result<Option<Recovery>, BundleError> {
+    let tail = chunk.tail(header)?;
+    let path = chunk.path();
+    let mut file = files::open_existing(place.disk(), path, "open")?;
+    let mut recovery = None;
+    if tail.torn_bytes > 0 {
+        let end = u64::try_from(tail.end).unwrap_or(u64::MAX);
+        file.set_len(end).attempt("erase the torn tail of", path)?;
+        let erased_bytes = u64::try_from(tail.torn_bytes).unwrap_or(u64::MAX);
+        recovery = Some(Recovery { seq: tail.actions, erased_bytes });
+    }
+    file.sync_all().attempt("sync", path)?;
+    Ok(recovery)
+}

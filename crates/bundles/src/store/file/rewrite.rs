@@ -1,0 +1,164 @@
+//! Chunks that are put in place of others, and what is removed.
+
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+
+use super::chunk::Chunk;
+use super::files;
+use super::lock::Lock;
+use super::marks::{Begin, write_seal};
+use super::open_chunk::{CHUNK_BYTES, length};
+use super::place::{ChunkName, Place};
+use super::reader::{chunk_names, read_chunk};
+use super::{FileStore, require_not_deleted};
+use crate::error::{Attempt, BundleError};
+use crate::format::{BlobId, Frame, SCHEMA};
+use crate::store::lines::{blobs_of, seq_of};
+use crate::store::{Document, Lines};
+
+/// With how many chunks a session is opened before small ones are merged.
+const MANY_CHUNKS: usize = 64;
+
+/// Puts one sealed chunk in place of all. The caller is the only writer, and none is open.
+pub(super) fn replace_all(place: &Place, begin: Begin, lines: &Lines) -> Result<(), BundleError> {
+    let names = chunk_names(place)?;
+    replace(place, begin, lines.as_bytes(), &names)?;
+    let needed: BTreeSet<BlobId> = lines.iter().flat_map(|(_, line)| blobs_of(line)).collect();
+    remove_blobs(place, |id| !needed.contains(&id)).map(drop)
+}
+
+/// Merges neighbours that make no more than one chunk together, where a session has many chunks.
+pub(super) fn merge_if_many(place: &Place) -> Result<(), BundleError> {
+    let names = chunk_names(place)?;
+    if names.len() < MANY_CHUNKS { Ok(()) } else { merge(place, &names) }
+}
+
+/// Merges neighbours that make no more than one chunk together. All are sealed.
+pub(super) fn merge(place: &Place, names: &[ChunkName]) -> Result<(), BundleError> {
+    let mut run: Option<(Begin, Vec<u8>, Vec<ChunkName>)> = None;
+    for &name in names {
+        let chunk = read_chunk(place, name)?.filter(|chunk| chunk.sealed_at().is_some());
+        let Some((begin, lines)) = chunk.as_ref().and_then(sealed_lines) else {
+            finish(place, run.take())?;
+            continue;
+        };
+        match &mut run {
+            Some((_, bytes, merged)) if length(bytes) + length(lines) <= CHUNK_BYTES => {
+                bytes.extend_from_slice(lines);
+                merged.push(name);
+            }
+            _ => finish(place, run.replace((begin, lines.to_vec(), vec![name])))?,
+        }
+    }
+    finish(place, run)
+}
+
+fn finish(
+    place: &Place,
+    run: Option<(Begin, Vec<u8>, Vec<ChunkName>)>,
+) -> Result<(), BundleError> {
+    match run {
+        Some((begin, lines, names)) if names.len() > 1 => replace(place, begin, &lines, &names),
+        _ => Ok(()),
+    }
+}
+
+/// How a sealed chunk begins, and its lines.
+fn sealed_lines(chunk: &Chunk) -> Option<(Begin, &[u8])> {
+    Some((chunk.begin()?, chunk.bytes().get(chunk.first_at()..chunk.sealed_at()?)?))
+}
+
+/// Puts a sealed chunk with these lines in place of the chunks of these names, of which the first
+/// begins where it does.
+fn replace(
+    place: &Place,
+    begin: Begin,
+    lines: &[u8],
+    names: &[ChunkName],
+) -> Result<(), BundleError> {
+    let begin = Begin { schema: SCHEMA, preallocated: false, ..begin };
+    let mut bytes = Vec::with_capacity(lines.len() + 1024);
+    begin.write(&mut bytes);
+    bytes.extend_from_slice(lines);
+    let last = lines.strip_suffix(b"\n").unwrap_or(lines);
+    let last = last.get(memchr::memrchr(b'\n', last).map_or(0, |end| end + 1)..).unwrap_or_default();
+    let next = seq_of(last).map_or(begin.seq, |seq| seq.saturating_add(1));
+    let head = Frame::read(last).and_then(|frame| frame.stated_head()).unwrap_or(begin.after);
+    write_seal(&mut bytes, next, &head);
+    let name = ChunkName::From(begin.seq);
+    files::write_atomically(place.disk(), &place.chunk(name), &place.temporary(), &bytes)?;
+    for &other in names.iter().filter(|other| **other != name) {
+        files::remove_if_any(place.disk(), &place.chunk(other))?;
+    }
+    files::sync_dir(place.disk(), place.dir())
+}
+
+/// Removes blobs, and returns how many bytes they had.
+fn remove_blobs(
+    place: &Place,
+    mut is_to_go: impl FnMut(BlobId) -> bool,
+) -> Result<u64, BundleError> {
+    let dir = place.blobs();
+    let names = match place.disk().list(&dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+        names => names.attempt("list", &dir)?,
+    };
+    let mut removed = 0;
+    for id in names.iter().filter_map(|name| name.parse().ok()).filter(|id| is_to_go(*id)) {
+        removed += remove_counted(place, &place.blob(id))?;
+    }
+    Ok(removed)
+}
+
+fn remove_counted(place: &Place, path: &std::path::Path) -> Result<u64, BundleError> {
+    let bytes = match place.disk().open(path, crate::disk::Access::Read) {
+        Ok(mut file) => file.len().attempt("look at", path)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(error).attempt("open", path),
+    };
+    files::remove_if_any(place.disk(), path)?;
+    Ok(bytes)
+}
+
+impl FileStore {
+    /// Removes everything of a session that has a tombstone, but that.
+    pub(super) fn clear(&self, place: &Place) -> Result<u64, BundleError> {
+        let mut removed = remove_blobs(place, |_| true)?;
+        match place.disk().remove_dir(&place.blobs()) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            gone => gone.attempt("remove", &place.blobs())?,
+        }
+        for name in chunk_names(place)? {
+            removed += remove_counted(place, &place.chunk(name))?;
+        }
+        for document in [Document::Snapshot, Document::Card, Document::Header] {
+            removed += remove_counted(place, &place.document(document))?;
+        }
+        removed += remove_counted(place, &place.temporary())?;
+        files::sync_dir(place.disk(), place.dir())?;
+        Ok(removed)
+    }
+
+    /// What [`collect_garbage`](crate::BundleStore::collect_garbage) does with one directory.
+    pub(super) fn collect(&self, place: &Place) -> Result<u64, BundleError> {
+        // What is open is not garbage.
+        let _lock = match Lock::take(place) {
+            Err(BundleError::OpenElsewhere { .. }) => return Ok(0),
+            lock => lock?,
+        };
+        if require_not_deleted(place).is_err() {
+            return if self.shared(place.id)? == 0 { self.clear(place) } else { Ok(0) };
+        }
+        let mut removed = remove_counted(place, &place.temporary())?;
+        let is_begun = files::exists(place.disk(), &place.document(Document::Header))?
+            || !chunk_names(place)?.is_empty();
+        if !is_begun {
+            // Its creation was cut short.
+            removed += remove_counted(place, &place.epoch())?;
+            removed += remove_counted(place, &place.lock())?;
+            place.disk().remove_dir(place.dir()).attempt("remove", place.dir())?;
+            files::sync_entry(place.disk(), place.dir())?;
+        }
+        Ok(removed)
+    }
+}

@@ -1,0 +1,144 @@
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::BundleError;
+use crate::format::{ChainHead, SCHEMA, read_document, write_document};
+use crate::log::{Chain, Log, Tip, missing};
+use crate::session::{Header, SessionId};
+use crate::state::State;
+use crate::store::{BundleStore, Document, NewSession, Recovery, SessionReader, SessionWriter};
+
+/// What to do about a session that is there, or is not.
+#[derive(Debug)]
+pub(crate) enum Opening {
+    /// It is made anew.
+    Create(Header),
+    /// It is there.
+    Remount(SessionId),
+    /// If there is none of this name, it is made.
+    RemountOrCreate(Header),
+}
+
+/// What was found when a session was opened.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Remounted {
+    pub(crate) recovery: Option<Recovery>,
+    /// Why the snapshot could not be used.
+    pub(crate) bad_snapshot: Option<BundleError>,
+}
+
+/// A session that is open for writing.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) header: Header,
+    pub(super) writer: Box<dyn SessionWriter>,
+    pub(super) tip: Tip,
+    pub(super) state: State,
+    pub(super) remounted: Remounted,
+}
+
+/// What a log has come to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Snapshot {
+    schema: u32,
+    actions: u64,
+    head: ChainHead,
+    state: State,
+}
+
+impl Snapshot {
+    pub(crate) fn new(tip: Tip, state: State) -> Self {
+        Self { schema: SCHEMA, actions: tip.actions, head: tip.head, state }
+    }
+
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, BundleError> {
+        write_document(Document::Snapshot, self)
+    }
+}
+
+pub(super) fn open(store: &dyn BundleStore, opening: Opening) -> Result<Opened, BundleError> {
+    match opening {
+        Opening::Create(header) => create(store, header),
+        Opening::Remount(id) => remount(store, store.open(id)?),
+        Opening::RemountOrCreate(header) => {
+            let bytes = header.to_bytes()?;
+            let new = new_session(&header, &bytes);
+            let name = header.meta.name();
+            let made = store.create_unless(&new, &mut |other| {
+                // One that cannot be read is not the one that is looked for.
+                let other = Header::from_bytes(other, "header".as_ref());
+                other.is_ok_and(|other| other.meta.name() == name)
+            })?;
+            match made {
+                Ok(writer) => Ok(created(header, writer)),
+                Err(id) => remount(store, store.open(id)?),
+            }
+        }
+    }
+}
+
+fn create(store: &dyn BundleStore, header: Header) -> Result<Opened, BundleError> {
+    let bytes = header.to_bytes()?;
+    let writer = store.create(&new_session(&header, &bytes))?;
+    if header.first_own() == 0 { Ok(created(header, writer)) } else { remount(store, writer) }
+}
+
+fn new_session<'a>(header: &Header, bytes: &'a [u8]) -> NewSession<'a> {
+    let parent = header.ancestors().last().map(|forked| forked.from);
+    NewSession::new(header.id, parent, bytes)
+}
+
+fn created(header: Header, writer: Box<dyn SessionWriter>) -> Opened {
+    let tip = Tip { actions: 0, head: header.root() };
+    Opened { header, writer, tip, state: State::default(), remounted: Remounted::default() }
+}
+
+fn remount(store: &dyn BundleStore, writer: Box<dyn SessionWriter>) -> Result<Opened, BundleError> {
+    let header = read_header(&*writer)?;
+    let tip = Tip::behind(&header, writer.last()?.as_ref(), writer.location())?;
+    let mut remounted = Remounted { recovery: writer.recovery(), bad_snapshot: None };
+    let reader: &dyn SessionReader = &*writer;
+    let log = Log::open(store, &header, reader)?;
+    let snapshot = match read_snapshot(reader) {
+        Ok(snapshot) => snapshot,
+        // It says nothing that the log does not.
+        Err(error @ (BundleError::Damaged { .. } | BundleError::Unintelligible { .. })) => {
+            remounted.bad_snapshot = Some(error);
+            None
+        }
+        Err(error) => return Err(error),
+    };
+    let (mut chain, mut state) = match snapshot {
+        Some(Snapshot { actions, head, state, .. }) => (Chain::new(&header, actions, head), state),
+        None => (Chain::from_the_beginning(&header), State::default()),
+    };
+    if chain.actions() > tip.actions {
+        return Err(missing(writer.location(), tip.actions));
+    }
+    log.fold(&mut chain, &mut state, u64::MAX)?;
+    let read = Tip { actions: chain.actions(), head: chain.head() };
+    if read != tip {
+        return Err(missing(writer.location(), read.actions.min(tip.actions)));
+    }
+    drop(log);
+    Ok(Opened { header, writer, tip, state, remounted })
+}
+
+/// Reads what a session is.
+pub(crate) fn read_header(reader: &dyn SessionReader) -> Result<Header, BundleError> {
+    match reader.document(Document::Header)? {
+        Some(bytes) => Header::from_bytes(&bytes, &reader.location().join("bundle.json")),
+        None => Err(missing(reader.location(), 0)),
+    }
+}
+
+fn read_snapshot(reader: &dyn SessionReader) -> Result<Option<Snapshot>, BundleError> {
+    let bytes = reader.document(Document::Snapshot)?;
+    let path = reader.location().join("snapshot.json");
+    bytes.map(|bytes| read_document(Document::Snapshot, &bytes, &path)).transpose()
+}
+
+/// What everything in the store is asked through.
+pub(crate) type Store = Arc<dyn BundleStore>;
