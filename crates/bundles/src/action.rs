@@ -3,6 +3,9 @@ use std::collections::BTreeSet;
 use maniple_core::{Outcome, Payload, Record};
 use serde::{Deserialize, Serialize};
 
+use crate::format::ChainHead;
+use crate::session::SessionId;
+
 /// One thing that happened in a session.
 ///
 /// It is written as JSON named after the variant: `{"note":{"text":"…"}}`. A kind that this version
@@ -69,6 +72,17 @@ pub enum Action {
         /// Milliseconds since the Unix epoch; `None` is never, as without this action.
         at_ms: Option<u64>,
     },
+    /// What a fork had made of the host's values was brought back.
+    Merged {
+        /// The fork.
+        from: SessionId,
+        /// How many actions it had.
+        actions: u64,
+        /// The hash of the last of those.
+        head: ChainHead,
+        /// The values that changed by it.
+        values: Vec<MergedValue>,
+    },
     /// What the session came to. The last one counts.
     Result {
         /// The result.
@@ -86,7 +100,7 @@ pub enum Action {
 
 impl Action {
     /// The names under which the variants are written.
-    pub(crate) const KINDS: [&str; 12] = [
+    pub(crate) const KINDS: [&str; 13] = [
         "journal",
         "note",
         "set",
@@ -96,6 +110,7 @@ impl Action {
         "checkpoint",
         "tagged",
         "expires",
+        "merged",
         "result",
         "error",
         "closed",
@@ -106,6 +121,19 @@ impl From<Record> for Action {
     fn from(record: Record) -> Self {
         Self::Journal(record)
     }
+}
+
+/// A value that a merge changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MergedValue {
+    /// Its key.
+    pub key: String,
+    /// What it is now; `None` is removed.
+    pub value: Option<Payload>,
+    /// Both had changed it, and the policy decided.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_conflict: bool,
 }
 
 /// How a piece of work stands.

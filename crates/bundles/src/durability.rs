@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::store::Commit;
+
 /// What an acknowledged append survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
@@ -18,4 +20,14 @@ pub enum Durability {
     /// acknowledged after `write(2)`. [`sync`](crate::ContextBundle::sync), a snapshot and
     /// [`close`](crate::ContextBundle::close) sync.
     Buffered,
+}
+
+impl Durability {
+    /// What a store is asked for.
+    pub(crate) fn commit(self) -> Commit {
+        match self {
+            Self::Synced | Self::Grouped { .. } => Commit::Synced,
+            Self::Buffered => Commit::Buffered,
+        }
+    }
 }

@@ -67,23 +67,28 @@ mod error;
 mod format;
 mod json;
 mod log;
+mod offload;
 mod session;
 mod sessions;
 mod split;
 mod state;
 mod store;
+mod view;
 mod writer;
 
-pub use action::{Action, Entry, TaskStatus};
-pub use bundle::{Append, ContextBundle};
+pub use action::{Action, Entry, MergedValue, TaskStatus};
+pub use bundle::{
+    Append, Compacted, Conflict, ContextBundle, History, Merge, MergePolicy,
+};
 pub use durability::Durability;
 pub use error::{BundleError, Damage};
 pub use format::{BlobId, ChainHead, InvalidHash, MAX_ACTION_BYTES, SCHEMA};
 pub use log::Verified;
-pub use session::{Forked, InvalidSessionId, Meta, SessionId};
-pub use sessions::Sessions;
+pub use session::{Forked, InvalidSessionId, Meta, Point, SessionId};
+pub use sessions::{Collected, Filter, LogSummary, Sessions, Summary, Tombstone};
 pub use state::{State, Task, Value};
 pub use store::{
     BundleStore, Document, FileStore, Line, Lines, Listed, MemoryStore, NewSession, Recovery,
     SessionReader, SessionWriter, Commit, Visit,
 };
+pub use view::{Diff, Difference, Exported, SessionView, Tail};

@@ -1,6 +1,8 @@
 //! An open session.
 
 mod append;
+mod compact;
+mod fork;
 mod journal;
 
 use std::fmt;
@@ -16,6 +18,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use append::Append;
+pub use compact::{Compacted, History};
+pub use fork::{Conflict, Merge, MergePolicy};
 
 use crate::action::{Action, Entry};
 use crate::error::BundleError;
@@ -35,7 +39,8 @@ use crate::writer::{self, Change, Command, Ending, Opening, Remounted, Worker, W
 /// synced but for [`Durability::Buffered`](crate::Durability::Buffered), then gives the session free. That blocks the thread for
 /// about as long as one append; `close` does not, and it reports what went wrong.
 pub struct ContextBundle {
-    pub(crate) store: Arc<dyn BundleStore>,
+    store: Arc<dyn BundleStore>,
+    settings: Settings,
     header: Header,
     state: Arc<RwLock<State>>,
     remounted: Remounted,
@@ -50,11 +55,10 @@ impl ContextBundle {
         opening: Opening,
         settings: Settings,
     ) -> Result<Self, BundleError> {
-        let Settings { durability } = settings;
         let Writer { commands, ending, thread, header, state, remounted } =
-            Writer::start(Arc::clone(&store), opening, durability).await?;
+            Writer::start(Arc::clone(&store), opening, settings.durability).await?;
         let thread = Mutex::new(Some(thread));
-        Ok(Self { store, header, state, remounted, commands, ending, thread })
+        Ok(Self { store, settings, header, state, remounted, commands, ending, thread })
     }
 
     /// Takes an action. It is *accepted*, behind all that were accepted before it, when this call

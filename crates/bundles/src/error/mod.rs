@@ -66,6 +66,30 @@ pub enum BundleError {
         /// How many were asked for.
         asked: u64,
     },
+    /// No checkpoint of the session has that name.
+    #[error("session {id} has no checkpoint {name:?}")]
+    NoCheckpoint {
+        /// The session.
+        id: SessionId,
+        /// The name.
+        name: String,
+    },
+    /// What stands there was dropped when the session was compacted.
+    #[error("what session {id} had behind {asked} actions was dropped: choose a later point")]
+    Dropped {
+        /// The session.
+        id: SessionId,
+        /// Behind how many actions it was looked for.
+        asked: u64,
+    },
+    /// Two sessions have no action in common, so that one cannot be merged into the other.
+    #[error("sessions {id} and {other} have nothing in common: merge a fork")]
+    Unrelated {
+        /// The session.
+        id: SessionId,
+        /// The other one.
+        other: SessionId,
+    },
     /// Somebody else works on the same files for too long.
     #[error("{} is in use: try again when whoever uses it is done", path.display())]
     Busy {

@@ -56,8 +56,8 @@ pub(crate) struct Log<'a> {
 /// What a log says at one place.
 pub(crate) enum Step<'a> {
     Action(Unread<'a>),
-    /// Actions that were dropped; the number is that of the last.
-    Gap(u64, Gap),
+    /// Actions that were dropped.
+    Gap(Gap),
 }
 
 type VisitStep<'a> =
@@ -74,17 +74,22 @@ impl<'a> Log<'a> {
         Ok(Self { header, own, shared: shared.collect::<Result<_, BundleError>>()? })
     }
 
-    /// Shows what follows on `chain`, each line checked, as far as there is anything.
+    /// Shows what follows on `chain`, each line checked, before action `until` and as far as there is
+    /// anything.
     pub(crate) fn replay(
         &self,
         chain: &mut Chain<'_>,
+        until: u64,
         visit: &mut VisitStep<'_>,
     ) -> Result<(), BundleError> {
         for (forked, reader) in &self.shared {
             if chain.actions() >= forked.at {
                 continue;
             }
-            if replay_until(&**reader, forked.at, chain, visit)?.is_break() {
+            if replay_until(&**reader, until.min(forked.at), chain, visit)?.is_break() {
+                return Ok(());
+            }
+            if chain.actions() >= until {
                 return Ok(());
             }
             let read = Tip { actions: chain.actions(), head: chain.head() };
@@ -92,7 +97,7 @@ impl<'a> Log<'a> {
                 return Err(missing(reader.location(), read.actions));
             }
         }
-        replay_until(self.own, u64::MAX, chain, visit).map(drop)
+        replay_until(self.own, until, chain, visit).map(drop)
     }
 
     /// Folds everything up to `until` into `state`, which is that at `chain`.
@@ -102,13 +107,12 @@ impl<'a> Log<'a> {
         state: &mut State,
         until: u64,
     ) -> Result<(), BundleError> {
-        self.replay(chain, &mut |step, line| {
+        self.replay(chain, until, &mut |step, line| {
             match step {
-                Step::Action(action) if action.seq >= until => return Ok(ControlFlow::Break(())),
                 Step::Action(action) if action.is_journal() => state.apply_record(action.time_ms),
                 Step::Action(action) => state.apply(self.read(&action, line)?),
-                Step::Gap(_, Gap { state: Some(come_to), .. }) => *state = *come_to,
-                Step::Gap(..) => {}
+                Step::Gap(Gap { state: Some(come_to), .. }) => *state = *come_to,
+                Step::Gap(_) => {}
             }
             Ok(ControlFlow::Continue(()))
         })
@@ -122,7 +126,7 @@ impl<'a> Log<'a> {
     ) -> Result<Verified, BundleError> {
         let mut chain = Chain::from_the_beginning(self.header);
         let mut blobs = 0;
-        self.replay(&mut chain, &mut |step, line| match step {
+        self.replay(&mut chain, u64::MAX, &mut |step, line| match step {
             Step::Action(action) if action.seq >= from => {
                 blobs += action.blobs().count();
                 visit(self.read(&action, line)?)
@@ -166,10 +170,10 @@ fn replay_until(
             return Ok(ControlFlow::Break(()));
         }
         let frame = chain.follow(line.bytes()).map_err(|flaw| flaw.at(line))?;
-        let (seq, record) = read_record(frame.body).map_err(|error| error.at(line))?;
+        let (_, record) = read_record(frame.body).map_err(|error| error.at(line))?;
         is_over = match record {
             Record::Action(action) => visit(Step::Action(action), line)?,
-            Record::Gap(gap) => visit(Step::Gap(seq, gap), line)?,
+            Record::Gap(gap) => visit(Step::Gap(gap), line)?,
         };
         Ok(is_over)
     })?;

@@ -4,9 +4,11 @@ mod card;
 mod header;
 mod id;
 mod meta;
+mod point;
 
 pub(crate) use card::Card;
 pub use header::Forked;
 pub(crate) use header::{Fork, Header};
 pub use id::{InvalidSessionId, SessionId};
 pub use meta::Meta;
+pub use point::Point;

@@ -1,14 +1,21 @@
 //! The sessions of a store.
 
+mod list;
+
+use std::io::{Read, Seek};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::bundle::{ContextBundle, now_ms};
 use crate::durability::Durability;
 use crate::error::BundleError;
+use crate::offload::offload;
 use crate::session::{Header, Meta, SessionId};
 use crate::store::{BundleStore, FileStore};
+use crate::view::{SessionView, import};
 use crate::writer::Opening;
+
+pub use list::{Filter, LogSummary, Summary, Tombstone};
 
 /// The sessions of a store, and how they are opened.
 ///
@@ -17,6 +24,16 @@ use crate::writer::Opening;
 pub struct Sessions {
     store: Arc<dyn BundleStore>,
     settings: Settings,
+}
+
+/// What was removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Collected {
+    /// The sessions that were deleted because their time was over.
+    pub expired: Vec<SessionId>,
+    /// How many bytes were removed besides.
+    pub bytes: u64,
 }
 
 /// How a session is opened.
@@ -85,6 +102,131 @@ impl Sessions {
     /// As for those two.
     pub async fn open_or_create(&self, meta: Meta) -> Result<ContextBundle, BundleError> {
         self.open(Opening::RemountOrCreate(header(meta))).await
+    }
+
+    /// Opens a session to read it, whoever writes it.
+    ///
+    /// # Errors
+    /// [`NotFound`](BundleError::NotFound), [`Deleted`](BundleError::Deleted), or what the system
+    /// refused.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost if the future is dropped.
+    pub async fn view(&self, id: SessionId) -> Result<SessionView, BundleError> {
+        let store = Arc::clone(&self.store);
+        offload(move || SessionView::find(store, id)).await
+    }
+
+    /// The sessions that the filter shows, the oldest first. No log is opened.
+    ///
+    /// # Errors
+    /// An error that names what is damaged, or what the system refused.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost if the future is dropped.
+    pub async fn list(&self, filter: &Filter) -> Result<Vec<Summary>, BundleError> {
+        let filter = filter.clone();
+        self.offload(move |store| {
+            let mut summaries = Vec::new();
+            for listed in store.list()? {
+                summaries.extend(Summary::read(&listed)?.filter(|summary| filter.shows(summary)));
+            }
+            Ok(summaries)
+        })
+        .await
+    }
+
+    /// The sessions that were deleted, the oldest first.
+    ///
+    /// # Errors
+    /// As for [`list`](Self::list).
+    ///
+    /// # Cancel safety
+    /// Nothing is lost if the future is dropped.
+    pub async fn deleted(&self) -> Result<Vec<Tombstone>, BundleError> {
+        self.offload(|store| {
+            let listed = store.list()?;
+            listed.iter().filter_map(|listed| Tombstone::read(listed).transpose()).collect()
+        })
+        .await
+    }
+
+    /// Deletes a session, and leaves a tombstone that says when and why. As long as a session that
+    /// was forked from it is not deleted, what they share stays on the disk.
+    ///
+    /// # Errors
+    /// [`NotFound`](BundleError::NotFound), [`Deleted`](BundleError::Deleted),
+    /// [`OpenElsewhere`](BundleError::OpenElsewhere), or what the system refused.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, it is deleted all the same.
+    pub async fn delete(
+        &self,
+        id: SessionId,
+        reason: impl Into<String>,
+    ) -> Result<(), BundleError> {
+        let tombstone = Tombstone::new(id, now_ms(), reason.into()).to_bytes()?;
+        self.offload(move |store| store.delete(id, &tombstone)).await
+    }
+
+    /// Deletes the sessions whose time is over, and removes what nobody needs any more. Sessions
+    /// that are open stay.
+    ///
+    /// # Errors
+    /// As for [`list`](Self::list). What was collected by then is.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, it goes on to its end.
+    pub async fn collect_garbage(&self) -> Result<Collected, BundleError> {
+        self.offload(|store| {
+            let now = now_ms();
+            let mut expired = Vec::new();
+            for listed in store.list()? {
+                let Some(summary) = Summary::read(&listed)? else { continue };
+                let expires = summary.log.and_then(|log| log.expires_ms);
+                if expires.is_none_or(|expires| expires > now) {
+                    continue;
+                }
+                let tombstone = Tombstone::new(summary.id, now, "expired".into()).to_bytes()?;
+                match store.delete(summary.id, &tombstone) {
+                    Ok(()) => expired.push(summary.id),
+                    Err(BundleError::OpenElsewhere { .. } | BundleError::Deleted { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(Collected { expired, bytes: store.collect_garbage()? })
+        })
+        .await
+    }
+
+    /// Reads a session that [`export`](SessionView::export) wrote. It has the id that it had there.
+    /// All of it is checked before any of it is written, and an import that was cut short goes on
+    /// where it stopped when it is tried again.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](BundleError::AlreadyExists) if there is a session of that id, or was one;
+    /// [`Damaged`](BundleError::Damaged) and others that name the line of `input`; or what the system
+    /// refused.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the import goes on to its end.
+    pub async fn import(
+        &self,
+        input: impl Read + Seek + Send + 'static,
+    ) -> Result<SessionId, BundleError> {
+        let id = self.offload(move |store| import(store, input)).await?;
+        let bundle = self.remount(id).await?;
+        bundle.snapshot().await?;
+        bundle.close().await?;
+        Ok(id)
+    }
+
+    async fn offload<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&dyn BundleStore) -> Result<T, BundleError> + Send + 'static,
+    ) -> Result<T, BundleError> {
+        let store = Arc::clone(&self.store);
+        offload(move || job(&*store)).await
     }
 
     async fn open(&self, opening: Opening) -> Result<ContextBundle, BundleError> {

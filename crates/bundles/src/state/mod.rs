@@ -6,7 +6,7 @@ use maniple_core::Payload;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::action::{Action, Entry, TaskStatus};
+use crate::action::{Action, Entry, MergedValue, TaskStatus};
 
 /// What the actions of a session have come to: they are folded one after another, and nothing else
 /// makes it.
@@ -59,6 +59,18 @@ impl State {
             }
             Action::Unset { key } => {
                 self.values.remove(&key);
+            }
+            Action::Merged { values, .. } => {
+                for MergedValue { key, value, .. } in values {
+                    match value {
+                        Some(value) => {
+                            self.values.insert(key, Value { value, seq, time_ms });
+                        }
+                        None => {
+                            self.values.remove(&key);
+                        }
+                    }
+                }
             }
             Action::Task { name, status, detail } => {
                 self.tasks.insert(name, Task { status, detail });

@@ -1,7 +1,7 @@
 //! Where sessions are kept.
 
 pub(crate) mod file;
-mod lines;
+pub(crate) mod lines;
 mod memory;
 
 use std::fmt::Debug;

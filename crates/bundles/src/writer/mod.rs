@@ -13,7 +13,7 @@ use std::thread::{Builder, JoinHandle};
 use futures::channel::oneshot;
 
 pub(crate) use ending::Ending;
-pub(crate) use open::{Opening, Remounted};
+pub(crate) use open::{Opening, Remounted, Snapshot, read_header, read_snapshot};
 pub(crate) use work::Worker;
 
 use crate::action::Action;

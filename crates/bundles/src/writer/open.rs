@@ -18,6 +18,8 @@ pub(crate) enum Opening {
     Remount(SessionId),
     /// If there is none of this name, it is made.
     RemountOrCreate(Header),
+    /// It is made with what it shares with another, which comes to this.
+    Fork(Header, Box<State>),
 }
 
 /// What was found when a session was opened.
@@ -43,9 +45,9 @@ pub(super) struct Opened {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Snapshot {
     schema: u32,
-    actions: u64,
-    head: ChainHead,
-    state: State,
+    pub(crate) actions: u64,
+    pub(crate) head: ChainHead,
+    pub(crate) state: State,
 }
 
 impl Snapshot {
@@ -60,7 +62,12 @@ impl Snapshot {
 
 pub(super) fn open(store: &dyn BundleStore, opening: Opening) -> Result<Opened, BundleError> {
     match opening {
-        Opening::Create(header) => create(store, header),
+        Opening::Create(header) => {
+            let bytes = header.to_bytes()?;
+            let writer = store.create(&new_session(&header, &bytes))?;
+            Ok(created(header, writer))
+        }
+        Opening::Fork(header, state) => fork(store, header, *state),
         Opening::Remount(id) => remount(store, store.open(id)?),
         Opening::RemountOrCreate(header) => {
             let bytes = header.to_bytes()?;
@@ -79,10 +86,18 @@ pub(super) fn open(store: &dyn BundleStore, opening: Opening) -> Result<Opened, 
     }
 }
 
-fn create(store: &dyn BundleStore, header: Header) -> Result<Opened, BundleError> {
+fn fork(
+    store: &dyn BundleStore,
+    header: Header,
+    state: State,
+) -> Result<Opened, BundleError> {
     let bytes = header.to_bytes()?;
-    let writer = store.create(&new_session(&header, &bytes))?;
-    if header.first_own() == 0 { Ok(created(header, writer)) } else { remount(store, writer) }
+    let mut writer = store.create(&new_session(&header, &bytes))?;
+    let tip = Tip { actions: header.first_own(), head: header.before_own() };
+    // Remounting it need not read what it shares.
+    let snapshot = Snapshot::new(tip, state.clone()).to_bytes()?;
+    writer.put_document(Document::Snapshot, &snapshot)?;
+    Ok(Opened { header, writer, tip, state, remounted: Remounted::default() })
 }
 
 fn new_session<'a>(header: &Header, bytes: &'a [u8]) -> NewSession<'a> {
@@ -134,7 +149,7 @@ pub(crate) fn read_header(reader: &dyn SessionReader) -> Result<Header, BundleEr
     }
 }
 
-fn read_snapshot(reader: &dyn SessionReader) -> Result<Option<Snapshot>, BundleError> {
+pub(crate) fn read_snapshot(reader: &dyn SessionReader) -> Result<Option<Snapshot>, BundleError> {
     let bytes = reader.document(Document::Snapshot)?;
     let path = reader.location().join("snapshot.json");
     bytes.map(|bytes| read_document(Document::Snapshot, &bytes, &path)).transpose()

@@ -7,13 +7,15 @@ use futures::channel::oneshot;
 use super::batch::Batch;
 use super::open::{Opened, Opening, Remounted, Snapshot, Store, open};
 use super::{Append, Change, Command, Ending};
-use crate::action::Entry;
+use crate::action::{Action, Entry};
+use crate::bundle::now_ms;
 use crate::durability::Durability;
 use crate::error::BundleError;
+use crate::format::encode_action;
 use crate::log::{Log, Tip};
 use crate::session::{Card, Header};
 use crate::state::State;
-use crate::store::{BundleStore, Commit, Document, SessionWriter};
+use crate::store::{BundleStore, Document, SessionReader, SessionWriter};
 
 /// The work of the thread.
 #[derive(Debug)]
@@ -87,6 +89,21 @@ impl Worker {
 
     pub(crate) fn writer(&mut self) -> &mut dyn SessionWriter {
         &mut *self.writer
+    }
+
+    pub(crate) fn reader(&self) -> &dyn SessionReader {
+        &*self.writer
+    }
+
+    /// Writes an action at once, as everything accepted before is.
+    pub(crate) fn append_now(&mut self, action: Action) -> Result<u64, BundleError> {
+        let time_ms = now_ms();
+        let encoded = encode_action(&action)?;
+        let seq = self.batch.push(&self.header, time_ms, encoded);
+        self.batch.commit(&mut *self.writer, self.durability.commit())?;
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.apply(Entry { seq, time_ms, action });
+        Ok(seq)
     }
 
     /// What is written.
@@ -204,11 +221,7 @@ impl Worker {
         if queue.waiting.is_empty() {
             return;
         }
-        let commit = match self.durability {
-            Durability::Synced | Durability::Grouped { .. } => Commit::Synced,
-            Durability::Buffered => Commit::Buffered,
-        };
-        let committed = self.batch.commit(&mut *self.writer, commit);
+        let committed = self.batch.commit(&mut *self.writer, self.durability.commit());
         if let Err(error) = &committed
             && queue.waiting.iter().any(|waiting| matches!(waiting.change, Change::Record))
         {

@@ -1,0 +1,221 @@
+use std::collections::BTreeMap;
+
+use maniple_core::Payload;
+
+use super::{ContextBundle, now_ms};
+use crate::action::{Action, MergedValue};
+use crate::error::BundleError;
+use crate::log::{Log, Tip};
+use crate::session::{Fork, Meta, Point, SessionId};
+use crate::view::{SessionView, common, folded, since};
+use crate::writer::{Opening, Worker};
+
+/// Which value counts where a session and its fork have both changed one.
+#[non_exhaustive]
+pub enum MergePolicy {
+    /// The one that was set last, by the clocks of the machines that did.
+    LastWrite,
+    /// The one that the session has.
+    Ours,
+    /// The one that the fork has.
+    Theirs,
+    /// What this says; `None` removes the value.
+    Custom(Box<dyn FnMut(&Conflict) -> Option<Payload> + Send>),
+}
+
+impl std::fmt::Debug for MergePolicy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::LastWrite => "LastWrite",
+            Self::Ours => "Ours",
+            Self::Theirs => "Theirs",
+            Self::Custom(_) => "Custom",
+        })
+    }
+}
+
+/// A value that a session and its fork have both changed, and not to the same.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Conflict {
+    /// Its key.
+    pub key: String,
+    /// What the session has; `None` if it removed it.
+    pub ours: Option<Payload>,
+    /// What the fork has.
+    pub theirs: Option<Payload>,
+    /// What counts now.
+    pub merged: Option<Payload>,
+}
+
+/// What a merge did.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Merge {
+    /// The number of the action that merged.
+    pub seq: u64,
+    /// How many actions the two have in common.
+    pub common: u64,
+    /// The values that the session has got, by key; `None` was removed.
+    pub values: BTreeMap<String, Option<Payload>>,
+    /// The values that both had changed, in the order of their keys.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// The last thing that was done to a value.
+struct Change {
+    value: Option<Payload>,
+    time_ms: u64,
+}
+
+impl ContextBundle {
+    /// Makes a session that shares the actions of this one up to a point, and goes on by itself.
+    /// Nothing is copied, and this one does not change. As long as the fork exists, what they share
+    /// is kept.
+    ///
+    /// The fork's state is that at the point; a run whose journal it is goes on from there.
+    ///
+    /// # Errors
+    /// [`OutOfRange`](BundleError::OutOfRange), [`NoCheckpoint`](BundleError::NoCheckpoint),
+    /// [`Dropped`](BundleError::Dropped), or what the system refused.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the fork may have been made; it is not open.
+    pub async fn fork(&self, at: impl Into<Point>, meta: Meta) -> Result<Self, BundleError> {
+        let at = at.into();
+        let opening = self
+            .with(move |worker| {
+                // What is shared must not be lost after the fork has counted on it.
+                worker.sync()?;
+                let log = worker.log()?;
+                fork_of(&log, worker, &at, meta)
+            })
+            .await?;
+        Self::open(self.store.clone(), opening, self.settings.clone()).await
+    }
+
+    /// Brings back what a fork of this session, or of a session that both were forked from, has made
+    /// of the host's values: those that it changed since the two parted. All of it is one action, so
+    /// it is merged whole or not at all.
+    ///
+    /// # Errors
+    /// [`Unrelated`](BundleError::Unrelated) if they share no action, an error that names what is
+    /// damaged in either, or those of [`append`](Self::append).
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, it is merged all the same.
+    pub async fn merge(
+        &self,
+        fork: &SessionView,
+        policy: MergePolicy,
+    ) -> Result<Merge, BundleError> {
+        let fork = fork.clone();
+        self.with(move |worker| merge(worker, &fork, policy)).await
+    }
+
+    /// The session as one that is read. It can be handed to whoever may read but not write.
+    pub fn view(&self) -> SessionView {
+        SessionView::new(self.store.clone(), self.header.clone())
+    }
+}
+
+/// How the fork is opened.
+fn fork_of(
+    log: &Log<'_>,
+    worker: &Worker,
+    at: &Point,
+    meta: Meta,
+) -> Result<Opening, BundleError> {
+    let header = worker.header();
+    let at = match at {
+        Point::End => &Point::Behind(worker.tip().actions),
+        at => at,
+    };
+    let folded = folded(log, header, worker.reader(), at)?;
+    let Tip { actions, head } = folded.tip;
+    let fork = header.fork(&Fork { at: actions, head }, SessionId::generate(), now_ms(), meta);
+    Ok(Opening::Fork(fork, Box::new(folded.state)))
+}
+
+fn merge(
+    worker: &mut Worker,
+    fork: &SessionView,
+    mut policy: MergePolicy,
+) -> Result<Merge, BundleError> {
+    let id = worker.header().id;
+    let theirs_tip = fork.folded(&Point::End)?.tip;
+    let shorter = theirs_tip.actions.min(worker.tip().actions);
+    let common = common(worker.header(), fork.header()).min(shorter);
+    if common == 0 || fork.id() == id {
+        return Err(BundleError::Unrelated { id, other: fork.id() });
+    }
+    let theirs = changes(since(fork, common)?);
+    let mut ours = {
+        let mut entries = Vec::new();
+        worker.log()?.entries(common, &mut |entry| {
+            entries.push(entry);
+            Ok(std::ops::ControlFlow::Continue(()))
+        })?;
+        changes(entries)
+    };
+    let (mut values, mut conflicts) = (BTreeMap::new(), Vec::new());
+    for (key, their) in theirs {
+        match ours.remove(&key) {
+            Some(our) if our.value == their.value => {}
+            Some(our) => {
+                let is_newer = their.time_ms > our.time_ms;
+                let (ours, theirs) = (our.value, their.value);
+                let mut conflict = Conflict { key, ours, theirs, merged: None };
+                conflict.merged = match &mut policy {
+                    MergePolicy::LastWrite if is_newer => conflict.theirs.clone(),
+                    MergePolicy::LastWrite | MergePolicy::Ours => conflict.ours.clone(),
+                    MergePolicy::Theirs => conflict.theirs.clone(),
+                    MergePolicy::Custom(decide) => decide(&conflict),
+                };
+                if conflict.merged != conflict.ours {
+                    values.insert(conflict.key.clone(), conflict.merged.clone());
+                }
+                conflicts.push(conflict);
+            }
+            None => {
+                values.insert(key, their.value);
+            }
+        }
+    }
+    let merged = values.iter().map(|(key, value)| MergedValue {
+        key: key.clone(),
+        value: value.clone(),
+        is_conflict: conflicts.iter().any(|conflict| conflict.key == *key),
+    });
+    let action = Action::Merged {
+        from: fork.id(),
+        actions: theirs_tip.actions,
+        head: theirs_tip.head,
+        values: merged.collect(),
+    };
+    let seq = worker.append_now(action)?;
+    Ok(Merge { seq, common, values, conflicts })
+}
+
+/// What was done to each value in the end.
+fn changes(entries: Vec<crate::action::Entry>) -> BTreeMap<String, Change> {
+    let mut changes = BTreeMap::new();
+    for entry in entries {
+        let time_ms = entry.time_ms;
+        match entry.action {
+            Action::Set { key, value } => {
+                changes.insert(key, Change { value: Some(value), time_ms });
+            }
+            Action::Unset { key } => {
+                changes.insert(key, Change { value: None, time_ms });
+            }
+            Action::Merged { values, .. } => {
+                for MergedValue { key, value, .. } in values {
+                    changes.insert(key, Change { value, time_ms });
+                }
+            }
+            _ => {}
+        }
+    }
+    changes
+}
