@@ -13,7 +13,7 @@ use crate::context::node::Segment;
 use crate::error::{AgentError, Class, RecordedError};
 use crate::event::EventKind;
 use crate::identity::{Digest, Key, Name};
-use crate::journal::{Outcome, Payload};
+use crate::journal::Payload;
 use crate::step::decode;
 
 /// A decision of ours: no [`Name`](crate::Name) has this form.
@@ -153,7 +153,7 @@ impl RunContext {
             return Ok(None);
         }
         let key = self.attempt_key(attempt)?;
-        self.recorded(&key).map(|failed| decode(&key, Outcome::Ok(failed))).transpose()
+        self.recorded(&key).map(|failed| decode(&key, Ok(failed))).transpose()
     }
 
     /// The number of an attempt is that of the decision that it failed: they have their place to

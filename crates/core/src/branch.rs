@@ -12,7 +12,7 @@ use crate::context::latch::is_over;
 use crate::error::AgentError;
 use crate::event::EventKind;
 use crate::identity::Key;
-use crate::journal::{Fact, Open, Outcome, Standing};
+use crate::journal::{Fact, Open, Standing};
 use crate::run::count;
 use crate::step::{Claim, decode, encode, receipt};
 
@@ -22,8 +22,8 @@ impl RunContext {
     ///
     /// It is the first and only thing that is opened in its context.
     ///
-    /// A branch is not a step: one that was entered and has no result is entered again, and the
-    /// steps in it replay. What it does outside of steps happens at least once.
+    /// A branch is not a step: one that was entered and has no result, or one that a store has
+    /// [withheld](crate::Record::withhold), is entered again, and the steps in it replay. What it does outside of steps happens at least once.
     ///
     /// # Errors
     /// Those of `work`; and as for [`step`](Self::step), except that a branch needs no permission
@@ -53,27 +53,27 @@ impl RunContext {
         let _claim = Claim::of(self, key, &visit)?;
         self.env().lease.replay(visit.used);
         match visit.standing {
-            Standing::Done(outcome) => {
+            Standing::Done(answer) => {
                 count(&run.counters.branches_replayed, 1);
                 run.emit(|| key.clone(), || EventKind::Replayed);
                 self.end_place();
-                return decode(key, outcome);
+                return decode(key, answer);
             }
             Standing::Abandoned => return Err(AgentError::Cancelled { key: key.clone() }),
             Standing::Diverged(found) => {
                 return Err(AgentError::Diverged { key: key.clone(), found: found.into() });
             }
             Standing::Ready => fresh?,
-            Standing::Open(_) | Standing::InFlight => {}
+            Standing::Open(..) | Standing::InFlight => {}
         }
         count(&run.counters.branches_run, 1);
         let result = match work(input).await {
             Ok(output) => encode(key, &output),
             Err(error) => Err(error),
         };
-        let (outcome, result) = match result {
-            Ok((payload, output)) => (Outcome::Ok(payload), Ok(output)),
-            Err(error) if self.is_receipt(&error) => (Outcome::Err(error.recorded()), Err(error)),
+        let (answer, result) = match result {
+            Ok((payload, output)) => (Ok(payload), Ok(output)),
+            Err(error) if self.is_receipt(&error) => (Err(error.recorded()), Err(error)),
             Err(error) => {
                 self.check_unfenced()?;
                 if error.class().is_certain() {
@@ -84,7 +84,7 @@ impl RunContext {
             }
         };
         let live = self.unfenced()?;
-        let receipt = move |spent| receipt(digest, outcome, spent);
+        let receipt = move |spent| receipt(digest, answer, spent);
         let settled = run.record_at(visit.spot, key, move |history| {
             // One that has outlived the branch around it has been forgotten with all that is in there.
             if is_over(&live, key, history) || !history.is_recorded(visit.spot) {

@@ -61,12 +61,14 @@ pub enum Rule {
     SettlementsAreJournaled,
     /// 19. That an item was given up is journaled before it is handed over.
     DeadLettersAreJournaled,
+    /// 20. A step whose output was withheld is not run again without an answer.
+    WithheldIsReconciled,
 }
 
 impl Rule {
     /// Every rule that can be broken.
     #[cfg(feature = "broken")]
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::ScopesWaitForGrandchildren,
         Self::NoStepInsideStep,
         Self::DecisionsAreJournaled,
@@ -95,5 +97,6 @@ impl Rule {
         Self::WorkedTimeCounts,
         Self::SettlementsAreJournaled,
         Self::DeadLettersAreJournaled,
+        Self::WithheldIsReconciled,
     ];
 }

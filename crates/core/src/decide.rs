@@ -8,7 +8,7 @@ use crate::context::RunContext;
 use crate::context::node::{Hold, keyed};
 use crate::error::{AgentError, RecordedError};
 use crate::identity::{Key, Name, Sigil};
-use crate::journal::{Fact, Mark, Outcome, Payload};
+use crate::journal::{Fact, Mark, Payload};
 use crate::step::{decode, encode};
 
 impl RunContext {
@@ -32,7 +32,7 @@ impl RunContext {
         let key = self.decision_key(&self.name(name))?;
         self.check_open()?;
         if let Some(recorded) = self.recorded(&key) {
-            return decode(&key, Outcome::Ok(recorded));
+            return decode(&key, Ok(recorded));
         }
         let (payload, value) = encode(&key, &decide())?;
         self.record_decision(&key, payload).await?;
@@ -125,8 +125,7 @@ impl Verdict {
             return Ok(None);
         }
         let key = cx.decision_key_at(self.name, self.ordinal)?;
-        let given =
-            cx.recorded(&key).map(|given| decode::<RecordedError>(&key, Outcome::Ok(given)));
+        let given = cx.recorded(&key).map(|given| decode::<RecordedError>(&key, Ok(given)));
         Ok(given.transpose()?.map(AgentError::Recorded))
     }
 

@@ -93,7 +93,8 @@ pub use run::{Run, RunBuilder, RunStats};
 pub use scope::{Children, Done, Scope, Timing};
 pub use signal::Delivery;
 pub use step::{
-    Effect, Fate, InDoubt, ParkAll, Reconciled, Reconciler, StepContext, StepOptions, reconciler_fn,
+    Doubt, Effect, Fate, InDoubt, ParkAll, Reconciled, Reconciler, StepContext, StepOptions,
+    reconciler_fn,
 };
 #[cfg(feature = "tools")]
 pub use tool::{

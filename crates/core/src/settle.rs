@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use crate::context::RunContext;
 use crate::error::AgentError;
 use crate::identity::Key;
-use crate::journal::{Outcome, Payload};
+use crate::journal::Payload;
 use crate::step::decode;
 
 impl RunContext {
@@ -30,7 +30,7 @@ impl RunContext {
 
     fn settlement_at<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, AgentError> {
         self.check_not_nested(|| key.clone())?;
-        self.recorded(key).map(|settled| decode(key, Outcome::Ok(settled))).transpose()
+        self.recorded(key).map(|settled| decode(key, Ok(settled))).transpose()
     }
 
     /// Journals how a pattern is settled by arrival, or in spite of failures that are not final,

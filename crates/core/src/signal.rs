@@ -11,7 +11,7 @@ use crate::context::RunContext;
 use crate::error::AgentError;
 use crate::event::EventKind;
 use crate::identity::{Key, Sigil};
-use crate::journal::{Fact, Mark, Outcome, Payload};
+use crate::journal::{Fact, Mark, Payload};
 use crate::step::decode;
 
 /// What became of a delivery.
@@ -50,7 +50,7 @@ impl RunContext {
             let slot = slot?;
             self.check_open()?;
             let result = match self.wait_for(&slot.key).await {
-                Ok(payload) => decode(&slot.key, Outcome::Ok(payload)),
+                Ok(payload) => decode(&slot.key, Ok(payload)),
                 Err(error) => Err(error),
             };
             self.latch(result)

@@ -279,6 +279,7 @@ fn samples() -> Vec<Record> {
         Fact::Entered { digest },
         receipt(Outcome::Ok(value.clone()), limit),
         receipt(Outcome::Err(error.clone()), Budget::ZERO),
+        receipt(Outcome::Withheld, limit),
         // The text of a payload is kept, not only its value.
         receipt(Outcome::Ok(raw("{ \"b\": 1.0,\n\t\"a\": 1e2, \"b\": -0 }")), Budget::ZERO),
         receipt(Outcome::Ok(payload(&megabyte())), Budget::ZERO),

@@ -4,7 +4,7 @@ use crate::broken::Rule;
 use crate::context::RunContext;
 use crate::error::AgentError;
 use crate::identity::{Key, Sigil};
-use crate::journal::{Outcome, Payload};
+use crate::journal::Payload;
 use crate::step::decode;
 
 impl RunContext {
@@ -27,7 +27,7 @@ impl RunContext {
         self.check_not_nested(|| key.clone())?;
         self.check_open()?;
         if let Some(pinned) = self.recorded(&key) {
-            let pinned: u32 = decode(&key, Outcome::Ok(pinned))?;
+            let pinned: u32 = decode(&key, Ok(pinned))?;
             if pinned > latest {
                 let found = format!("recorded version {pinned}, this code knows {latest}");
                 return Err(AgentError::Diverged { key, found: found.into() });

@@ -64,11 +64,40 @@ impl fmt::Debug for Crash {
     }
 }
 
+/// Chooses the receipts of which the output does not become durable.
+#[derive(Clone)]
+pub(crate) struct Withheld(Arc<dyn Fn(&Record) -> bool + Send + Sync>);
+
+impl Withheld {
+    pub(crate) fn when(which: impl Fn(&Record) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(which))
+    }
+
+    /// What becomes durable of a record.
+    fn written(&self, record: Record) -> Record {
+        let withheld = (self.0)(&record).then(|| record.clone().withhold()).flatten();
+        withheld.unwrap_or(record)
+    }
+}
+
+impl Default for Withheld {
+    fn default() -> Self {
+        Self::when(|_| false)
+    }
+}
+
+impl fmt::Debug for Withheld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Withheld")
+    }
+}
+
 /// The journal of one process: what is durable outlives it.
 #[derive(Debug, Clone)]
 pub(crate) struct CrashJournal {
     durable: MemoryJournal,
     crash: Crash,
+    withheld: Withheld,
     state: Arc<Mutex<State>>,
     phase: watch::Sender<Phase>,
 }
@@ -88,9 +117,9 @@ pub(crate) enum Phase {
 }
 
 impl CrashJournal {
-    pub(crate) fn new(durable: MemoryJournal, crash: Crash) -> Self {
+    pub(crate) fn new(durable: MemoryJournal, crash: Crash, withheld: Withheld) -> Self {
         let (phase, state) = (watch::Sender::new(Phase::Alive), Arc::default());
-        Self { durable, crash, state, phase }
+        Self { durable, crash, withheld, state, phase }
     }
 
     pub(crate) fn durable(&self) -> &MemoryJournal {
@@ -128,12 +157,12 @@ impl Journal for CrashJournal {
         state.taken += 1;
         match (self.crash.0)(place, &record) {
             None => {
-                drop(self.durable.append(record));
+                drop(self.durable.append(self.withheld.written(record)));
                 ready(Ok(())).boxed()
             }
             Some(moment) => {
                 if moment == Moment::Unacknowledged {
-                    drop(self.durable.append(record));
+                    drop(self.durable.append(self.withheld.written(record)));
                 }
                 let phase = if moment == Moment::Lost { Phase::Losing } else { Phase::Dead };
                 self.phase.send_replace(phase);

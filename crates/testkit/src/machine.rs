@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 use maniple_core::{
-    AgentError, BaseAgent, Fact, Journal, MemoryJournal, Record, Run, RunBuilder, RunId, RunStats,
+    AgentError, BaseAgent, Fact, Journal, MemoryJournal, Outcome, Record, Run, RunBuilder, RunId,
+    RunStats,
 };
 
-use crate::crash::{Crash, CrashJournal, Phase};
+use crate::crash::{Crash, CrashJournal, Phase, Withheld};
 use crate::world::{Process, Violation, World};
 
 /// A machine on which processes of one run live and die. What they leave behind is the journal and
@@ -21,6 +22,7 @@ pub struct Machine {
     booted: Arc<AtomicU64>,
     durable: MemoryJournal,
     world: World,
+    withheld: Withheld,
     #[cfg(feature = "broken")]
     broken: Option<maniple_core::Rule>,
 }
@@ -67,6 +69,7 @@ impl Machine {
             booted: Arc::default(),
             durable: MemoryJournal::new(),
             world: World::default(),
+            withheld: Withheld::default(),
             #[cfg(feature = "broken")]
             broken: None,
         }
@@ -77,6 +80,14 @@ impl Machine {
     #[doc(hidden)]
     pub fn breaking(mut self, rule: Option<maniple_core::Rule>) -> Self {
         self.broken = rule;
+        self
+    }
+
+    /// Lets what is durable of some receipts be [withheld](Record::withhold), as in a store that keeps no
+    /// secrets: those of a success for which this answers yes. Those of what
+    /// [`run`](Self::run) opens are kept.
+    pub fn withholding(mut self, which: impl Fn(&Record) -> bool + Send + Sync + 'static) -> Self {
+        self.withheld = Withheld::when(which);
         self
     }
 
@@ -106,7 +117,11 @@ impl Machine {
     /// A process that does not die, for the agents of a run that the test opens and executes itself:
     /// the [`run`](Self::run) of this machine.
     pub fn process(&self) -> Process {
-        self.process_on(&CrashJournal::new(self.durable.clone(), Crash::never()))
+        self.process_on(&CrashJournal::new(
+            self.durable.clone(),
+            Crash::never(),
+            self.withheld.clone(),
+        ))
     }
 
     fn process_on(&self, journal: &CrashJournal) -> Process {
@@ -135,7 +150,7 @@ impl Machine {
         A: BaseAgent,
         B: FnOnce(Process) -> A,
     {
-        let journal = CrashJournal::new(self.durable.clone(), crash);
+        let journal = CrashJournal::new(self.durable.clone(), crash, self.withheld.clone());
         let process = self.process_on(&journal);
         let builder = self.run_on(journal.clone());
         let opening = pin!(configure(builder).open());
@@ -177,8 +192,8 @@ impl Machine {
         }
     }
 
-    /// What must be so whatever happened: no step or branch has two receipts, and the world saw
-    /// nothing forbidden.
+    /// What must be so whatever happened: no step or branch has two receipts that answer, and the world
+    /// saw nothing forbidden.
     ///
     /// # Errors
     /// The first [`Violation`].
@@ -188,9 +203,11 @@ impl Machine {
         }
         let mut ended = std::collections::BTreeSet::new();
         for record in self.records() {
-            if matches!(record.fact, Fact::Receipt { .. } | Fact::Abandoned)
-                && !ended.insert(record.key.clone())
-            {
+            let ends = match &record.fact {
+                Fact::Receipt { outcome, .. } => *outcome != Outcome::Withheld,
+                fact => *fact == Fact::Abandoned,
+            };
+            if ends && !ended.insert(record.key.clone()) {
                 return Err(Violation(format!("{} ended twice", record.key)));
             }
         }

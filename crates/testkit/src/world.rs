@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future::pending;
 use maniple_core::{
-    AgentError, Fact, IdempotencyKey, Key, Payload, Reconciled, Reconciler, StepContext,
+    AgentError, Fact, IdempotencyKey, Key, Outcome, Payload, Reconciled, Reconciler, StepContext,
     reconciler_fn,
 };
 use serde::Serialize;
@@ -185,7 +185,7 @@ impl Process {
 
     /// Says that a step has returned to its agent: its receipt must be durable by now.
     pub fn returned(&self, key: &str) {
-        if !self.journal.is_dead() && !self.has_receipt(&Key::new(key)) {
+        if !self.journal.is_dead() && !self.has_receipt(&Key::new(key), |_| true) {
             self.world.violate(format!("{key} returned before its receipt was durable"));
         }
     }
@@ -220,7 +220,8 @@ impl Process {
     }
 
     fn note(&self, step: &StepContext) {
-        let finished = self.has_receipt(step.key());
+        let answers = |outcome: &Outcome| *outcome != Outcome::Withheld;
+        let finished = self.has_receipt(step.key(), answers);
         let mut effects = self.world.lock();
         *effects.executions.entry(step.key().clone()).or_default() += 1;
         let known = *effects.keys.entry(step.key().clone()).or_insert(step.idempotency_key());
@@ -234,8 +235,9 @@ impl Process {
         }
     }
 
-    fn has_receipt(&self, key: &Key) -> bool {
-        let is_receipt = |fact: &Fact| matches!(fact, Fact::Receipt { .. });
+    fn has_receipt(&self, key: &Key, which: impl Fn(&Outcome) -> bool) -> bool {
+        let is_receipt =
+            |fact: &Fact| matches!(fact, Fact::Receipt { outcome, .. } if which(outcome));
         self.journal.durable().records().iter().any(|r| r.key == *key && is_receipt(&r.fact))
     }
 }

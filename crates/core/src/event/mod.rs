@@ -84,7 +84,7 @@ pub enum EventKind {
     },
     /// A step or branch was answered from the journal.
     Replayed,
-    /// An earlier process left this step in doubt.
+    /// An earlier process left this step in doubt, or its output was withheld.
     InDoubt {
         /// The step's effect.
         effect: Effect,

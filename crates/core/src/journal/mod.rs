@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 
 pub(crate) use history::{History, Mark, Open, Spot, Standing, Visit};
 pub use memory::MemoryJournal;
+pub(crate) use record::Answer;
 pub use record::{Fact, Outcome, Payload, Record};
 
 use crate::error::Source;
@@ -26,6 +27,9 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// future only waits until it is *durable*. Dropping the future loses nothing but that
     /// knowledge. The call is made while the run's state is locked: it must not block, so a store
     /// that does I/O hands the record to a thread of its own.
+    ///
+    /// A store that keeps no secrets may write the record [withheld](Record::withhold), and loads it so
+    /// from then on.
     ///
     /// # Errors
     /// The future ends with an error when the record did not become durable, or may not have. From

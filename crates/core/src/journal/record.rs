@@ -23,6 +23,43 @@ pub struct Record {
     pub fact: Fact,
 }
 
+impl Record {
+    /// The receipt of a success without its output, for a store that keeps no secrets: what it then
+    /// writes says that the step or branch succeeded, but not with what.
+    ///
+    /// The run that has written the receipt knows the output for as long as its process lives. The
+    /// next one treats a step as if it were in doubt: it runs again if its effect may repeat, and is
+    /// put to the [`Reconciler`](crate::Reconciler) if not. A branch is entered again, and its steps
+    /// replay.
+    ///
+    /// `None` where there is no output that may be withheld. What was decided or delivered may not,
+    /// since nothing could answer in its place: a store that must not write it refuses the record, and
+    /// so stops the run. A failure has no output, and no code acts upon its text: a store may write
+    /// another one. The key stays as it is, so a secret in a name is refused as well.
+    ///
+    /// ```
+    /// use maniple_core::{Fact, Outcome, Record};
+    ///
+    /// let line = r#"{"key":"/login/token","worked_ms":7,"fact":{"receipt":{
+    ///     "digest":"af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262",
+    ///     "outcome":{"ok":"hunter2"}}}}"#;
+    /// let record: Record = serde_json::from_str(line)?;
+    /// let withheld = record.withhold().expect("it is a success");
+    /// assert!(matches!(withheld.fact, Fact::Receipt { outcome: Outcome::Withheld, .. }));
+    /// assert!(withheld.withhold().is_none(), "nothing is left to withhold");
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn withhold(mut self) -> Option<Self> {
+        match &mut self.fact {
+            Fact::Receipt { outcome: outcome @ Outcome::Ok(_), .. } => {
+                *outcome = Outcome::Withheld;
+                Some(self)
+            }
+            _ => None,
+        }
+    }
+}
+
 /// What a [`Record`] says. It is written as JSON with one member, named after the variant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -94,11 +131,26 @@ pub enum Fact {
 /// How a step or branch ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Outcome {
     /// With an output.
     Ok(Payload),
     /// With a failure that is final.
     Err(RecordedError),
+    /// With an output that the store has not kept: see [`Record::withhold`].
+    Withheld,
+}
+
+/// What answers for a step or branch that has ended: its output, or why it failed.
+pub(crate) type Answer = Result<Payload, RecordedError>;
+
+impl From<Answer> for Outcome {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Ok(output) => Self::Ok(output),
+            Err(error) => Self::Err(error),
+        }
+    }
 }
 
 /// A value as JSON text, kept as it was written.
@@ -195,6 +247,16 @@ mod tests {
                 }),
                 format!(
                     r#"{{"key":"/a#2","worked_ms":7,"fact":{{"receipt":{{"digest":"{digest}","outcome":{{"ok":[1,2]}}}}}}}}"#
+                ),
+            ),
+            (
+                record(Fact::Receipt {
+                    digest,
+                    outcome: Outcome::Withheld,
+                    spent: Budget { tokens: 5, ..Budget::ZERO },
+                }),
+                format!(
+                    r#"{{"key":"/a#2","worked_ms":7,"fact":{{"receipt":{{"digest":"{digest}","outcome":"withheld","spent":{{"tokens":5,"cost_micros":0,"calls":0}}}}}}}}"#
                 ),
             ),
             (record(Fact::Abandoned), r#"{"key":"/a#2","worked_ms":7,"fact":"abandoned"}"#.into()),

@@ -16,7 +16,7 @@ use crate::context::RunContext;
 use crate::context::node::keyed;
 use crate::error::{AgentError, Class, Classify};
 use crate::identity::{Digest, Name, Sigil};
-use crate::journal::{Fact, Outcome, Payload};
+use crate::journal::{Fact, Payload};
 use crate::step::decode;
 
 /// A decision of ours: no [`Name`](crate::Name) has this form.
@@ -240,7 +240,7 @@ impl RunContext {
         let key = keyed(self.node.path().as_str(), Sigil::Decision, &CALL, ordinal);
         self.check_not_nested(|| key.clone())?;
         if let Some(counted) = self.recorded(&key) {
-            let Counted { at, calls: count } = decode(&key, Outcome::Ok(counted))?;
+            let Counted { at, calls: count } = decode(&key, Ok(counted))?;
             let before = Made::Before { until: at.saturating_add(within), count };
             return Ok(run.calls().count(guard.calls, same, call, now, before));
         }

@@ -161,7 +161,8 @@ impl Run {
         self.env.run.clock.resume();
     }
 
-    /// Whether the journal holds the receipt of this step or branch. What lies inside a branch that
+    /// Whether the journal answers for this step or branch: it holds the receipt, and that was not
+    /// [withheld](crate::Record::withhold). What lies inside a branch that
     /// has one is forgotten, and not asked for again.
     pub fn is_done(&self, key: &Key) -> bool {
         self.env.run.history().is_done(key)

@@ -12,7 +12,7 @@ pub struct RunStats {
     pub branches_run: u64,
     /// Durable branches that were answered from the journal.
     pub branches_replayed: u64,
-    /// Steps that were found in doubt.
+    /// Steps that were found in doubt, those whose output was withheld included.
     pub in_doubt: u64,
     /// Tasks that did not end when they were aborted.
     pub zombies: u64,

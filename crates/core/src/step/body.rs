@@ -19,7 +19,7 @@ use crate::event::{EventKind, mark_failed, mark_used, step_span};
 #[cfg(feature = "tools")]
 use crate::identity::RunId;
 use crate::identity::{Digest, IdempotencyKey, Key};
-use crate::journal::{Fact, Outcome};
+use crate::journal::Fact;
 use crate::run::count;
 
 /// What the body of a step is given: no context, because nothing may be opened in it.
@@ -157,9 +157,9 @@ impl RunContext {
     ) -> Result<O, AgentError> {
         let run = &self.env().run;
         let result = result.and_then(|output| encode(key, &output));
-        let outcome = match &result {
-            Ok((payload, _)) => Outcome::Ok(payload.clone()),
-            Err(error) if self.is_receipt(error) => Outcome::Err(error.recorded()),
+        let answer = match &result {
+            Ok((payload, _)) => Ok(payload.clone()),
+            Err(error) if self.is_receipt(error) => Err(error.recorded()),
             Err(error) => {
                 if self.leaves_no_doubt(error) {
                     reservation.settle(spent);
@@ -180,7 +180,7 @@ impl RunContext {
                 return result.map(|(_, output)| output);
             }
         };
-        let written = self.record(key, receipt(digest, outcome, spent))?;
+        let written = self.record(key, receipt(digest, answer, spent))?;
         if run.breaks(Rule::ReceiptBeforeReturn) {
             drop(written);
         } else {

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 pub use body::StepContext;
 pub(crate) use body::is_mistake;
 pub use effect::{Effect, StepOptions};
-pub use reconcile::{Fate, InDoubt, ParkAll, Reconciled, Reconciler, reconciler_fn};
+pub use reconcile::{Doubt, Fate, InDoubt, ParkAll, Reconciled, Reconciler, reconciler_fn};
 pub(crate) use slot::Claim;
 
 use crate::broken::Rule;
@@ -23,7 +23,7 @@ use crate::context::RunContext;
 use crate::error::{AgentError, Source};
 use crate::event::EventKind;
 use crate::identity::{Digest, Key, Sigil};
-use crate::journal::{Fact, Outcome, Payload, Standing, Visit};
+use crate::journal::{Answer, Fact, Outcome, Payload, Standing, Visit};
 use crate::run::count;
 use doubt::Resolved;
 
@@ -34,8 +34,8 @@ impl RunContext {
     /// before. When the journal holds its receipt, the body is not run and the receipt's output is
     /// returned; a permanent failure is returned the same way, as
     /// [`Recorded`](AgentError::Recorded). An intent without a receipt is *in doubt*: a pure or
-    /// idempotent step runs again, any other is put to the run's [`Reconciler`]. The outcome is
-    /// recorded once and the body runs at least once; its effect happens once only where the service
+    /// idempotent step runs again, any other is put to the run's [`Reconciler`]. So is a step whose
+    /// output a store has [withheld](crate::Record::withhold). The outcome is recorded once and the body runs at least once; its effect happens once only where the service
     /// called honours [`StepContext::idempotency_key`].
     ///
     /// `options` is an [`Effect`], or one that [reserves](Effect::reserving) a part of the budget.
@@ -122,18 +122,18 @@ impl RunContext {
         let _claim = Claim::of(self, key, &visit)?;
         match visit.standing {
             Standing::Ready | Standing::InFlight => {}
-            Standing::Open(effect) => {
+            Standing::Open(effect, doubt) => {
                 count(&run.counters.in_doubt, 1);
                 run.emit(|| key.clone(), || EventKind::InDoubt { effect });
-                match self.resolve(key, effect, &digest, Fate::Awaited).await? {
+                match self.resolve(key, effect, &digest, doubt, Fate::Awaited).await? {
                     Resolved::Run => {}
-                    Resolved::Receipt(outcome) => return decode(key, outcome),
+                    Resolved::Receipt(answer) => return decode(key, answer),
                 }
             }
-            Standing::Done(outcome) => {
+            Standing::Done(answer) => {
                 count(&run.counters.steps_replayed, 1);
                 run.emit(|| key.clone(), || EventKind::Replayed);
-                return decode(key, outcome);
+                return decode(key, answer);
             }
             Standing::Abandoned => return Err(AgentError::Cancelled { key: key.clone() }),
             Standing::Diverged(found) => {
@@ -154,7 +154,7 @@ impl RunContext {
         #[cfg(feature = "broken")]
         {
             let rule = match visit.standing {
-                Standing::Open(_) => Rule::InDoubtIsSpent,
+                Standing::Open(_, Doubt::NoReceipt) => Rule::InDoubtIsSpent,
                 _ => Rule::ReplayDebits,
             };
             if run.breaks(rule) {
@@ -181,10 +181,10 @@ impl RunContext {
 }
 
 /// What a receipt answers.
-pub(crate) fn decode<O: DeserializeOwned>(key: &Key, outcome: Outcome) -> Result<O, AgentError> {
-    match outcome {
-        Outcome::Ok(payload) => payload.decode().map_err(|source| output(key, source)),
-        Outcome::Err(error) => Err(AgentError::Recorded(error)),
+pub(crate) fn decode<O: DeserializeOwned>(key: &Key, answer: Answer) -> Result<O, AgentError> {
+    match answer {
+        Ok(payload) => payload.decode().map_err(|source| output(key, source)),
+        Err(error) => Err(AgentError::Recorded(error)),
     }
 }
 
@@ -202,6 +202,6 @@ fn output(key: &Key, source: Source) -> AgentError {
     AgentError::Codec { key: key.clone(), what: "output", source }
 }
 
-pub(crate) fn receipt(digest: Digest, outcome: Outcome, spent: crate::Budget) -> Fact {
-    Fact::Receipt { digest, outcome, spent }
+pub(crate) fn receipt(digest: Digest, answer: Answer, spent: crate::Budget) -> Fact {
+    Fact::Receipt { digest, outcome: Outcome::from(answer), spent }
 }

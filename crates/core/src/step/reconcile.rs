@@ -10,7 +10,7 @@ use crate::error::AgentError;
 use crate::identity::{Digest, IdempotencyKey, Key};
 use crate::journal::Payload;
 
-/// Finds out what became of steps in doubt: an intent was written, a receipt was not.
+/// Finds out what became of steps in doubt: no receipt says with what they ended.
 #[async_trait]
 pub trait Reconciler: fmt::Debug + Send + Sync + 'static {
     /// Answers for one step, for example by asking the service for the idempotency key.
@@ -22,7 +22,8 @@ pub trait Reconciler: fmt::Debug + Send + Sync + 'static {
 
 const _: Option<&dyn Reconciler> = None;
 
-/// A reversible or irreversible step of which it is not known whether it happened.
+/// A reversible or irreversible step of which it is not known whether it happened, or with what it
+/// ended.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct InDoubt {
@@ -34,8 +35,20 @@ pub struct InDoubt {
     pub input: Digest,
     /// What was given to the service.
     pub idempotency_key: IdempotencyKey,
+    /// What is not known of it.
+    pub why: Doubt,
     /// Whether the run will come by this step again.
     pub fate: Fate,
+}
+
+/// Why a step is in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Doubt {
+    /// Its intent was written, and no receipt: it may have happened.
+    NoReceipt,
+    /// It happened, and its output was [withheld](crate::Record::withhold).
+    Withheld,
 }
 
 /// Whether a step in doubt will be entered again.
@@ -50,7 +63,7 @@ pub enum Fate {
 /// What became of a step in doubt.
 #[derive(Debug, Clone)]
 pub enum Reconciled {
-    /// It did not happen: it may run.
+    /// It did not happen, or may happen again: it may run.
     Rerun,
     /// It happened, with this output.
     Completed(Payload),
@@ -79,9 +92,16 @@ pub struct ParkAll;
 impl Reconciler for ParkAll {
     async fn reconcile(&self, doubt: InDoubt) -> Reconciled {
         let effect = doubt.effect;
-        Reconciled::Park(
-            format!("its {effect} effect may have happened, no reconciler knows").into(),
-        )
+        let reason = match doubt.why {
+            Doubt::NoReceipt => {
+                format!("its {effect} effect may have happened, no reconciler knows")
+            }
+            Doubt::Withheld => format!(
+                "its output was withheld, its {effect} effect has happened and may not happen \
+                 again, no reconciler knows the output"
+            ),
+        };
+        Reconciled::Park(reason.into())
     }
 }
 

@@ -61,7 +61,7 @@ impl<'a> Claim<'a> {
         visit: &Visit,
     ) -> Result<Option<Self>, AgentError> {
         match visit.standing {
-            Standing::Ready | Standing::Open(_) => Ok(Some(Self { cx, spot: visit.spot })),
+            Standing::Ready | Standing::Open(..) => Ok(Some(Self { cx, spot: visit.spot })),
             Standing::InFlight => Err(AgentError::ConcurrentStep { key: key.clone() }),
             _ => Ok(None),
         }

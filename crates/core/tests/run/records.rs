@@ -43,7 +43,8 @@ fn payload() -> impl Strategy<Value = Payload> {
 }
 
 fn outcome() -> impl Strategy<Value = Outcome> {
-    prop_oneof![payload().prop_map(Outcome::Ok), error().prop_map(Outcome::Err)]
+    let withheld = Just(Outcome::Withheld);
+    prop_oneof![payload().prop_map(Outcome::Ok), error().prop_map(Outcome::Err), withheld]
 }
 
 fn fact() -> impl Strategy<Value = Fact> {
@@ -85,6 +86,21 @@ proptest! {
         prop_assert_eq!(&serde_json::from_str::<Record>(&text).unwrap(), &record);
         let bytes = serde_json::to_vec_pretty(&record).unwrap();
         prop_assert_eq!(&serde_json::from_slice::<Record>(&bytes).unwrap(), &record);
+    }
+
+    #[test]
+    fn only_the_output_of_a_receipt_is_withheld(fact in fact()) {
+        let record = Record { key: Key::new("/a"), worked: Duration::ZERO, fact };
+        match (record.clone().withhold(), record) {
+            (
+                Some(withheld),
+                Record { key, worked, fact: Fact::Receipt { digest, outcome: Outcome::Ok(_), spent } },
+            ) => {
+                let fact = Fact::Receipt { digest, outcome: Outcome::Withheld, spent };
+                prop_assert_eq!(withheld, Record { key, worked, fact });
+            }
+            (withheld, record) => prop_assert_eq!(withheld, None, "of {:?}", record),
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Every cell of `SEMANTICS.md`, and a broken variant of every rule.
 //!
-//! `step`, `branch`, `signal`, `cancel`, `deadline`, `budget`, `panic` and `retry` are the rows; their
-//! six tests are the columns. `rules` holds the rules' broken variants, `nested` generated programs of
+//! `step`, `branch`, `withheld`, `signal`, `cancel`, `deadline`, `budget`, `panic` and `retry` are the
+//! rows; their six tests are the columns. `rules` holds the rules' broken variants, `nested` generated programs of
 //! patterns in patterns; the others hold the rules and what follows from them.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
@@ -27,3 +27,4 @@ mod signal;
 mod step;
 mod stopped;
 mod tool;
+mod withheld;

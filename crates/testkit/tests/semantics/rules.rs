@@ -7,7 +7,9 @@ use std::time::Duration;
 use maniple_core::Rule;
 
 use crate::common::break_rule;
-use crate::{branch, budget, cancel, deadline, nested, panic, place, retry, settled, signal, step};
+use crate::{
+    branch, budget, cancel, deadline, nested, panic, place, retry, settled, signal, step, withheld,
+};
 
 macro_rules! tests {
     ($($module:ident: $($test:ident),*;)*) => {
@@ -33,7 +35,7 @@ fn all() -> Vec<(&'static str, fn())> {
             });
         )*};
     }
-    rows!(step, branch, signal, cancel, deadline, budget, panic, retry);
+    rows!(step, branch, withheld, signal, cancel, deadline, budget, panic, retry);
     // The slowest, for what only many interleavings show.
     all.extend(tests! { nested: a_few_generated_programs; });
     all

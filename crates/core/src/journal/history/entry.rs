@@ -1,4 +1,4 @@
-use super::super::{Outcome, Payload};
+use super::super::{Answer, Payload};
 use crate::budget::Budget;
 use crate::identity::Digest;
 use crate::step::Effect;
@@ -33,9 +33,13 @@ pub(super) struct Work {
 
 #[derive(Debug)]
 pub(super) enum State {
-    Open { reserved: Budget },
+    Open {
+        reserved: Budget,
+    },
     Failed,
-    Done(Outcome),
+    Done(Answer),
+    /// It succeeded, and nobody knows with what.
+    Withheld,
     Abandoned,
 }
 

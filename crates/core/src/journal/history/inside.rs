@@ -4,7 +4,6 @@ use super::{History, Spot};
 use crate::budget::Budget;
 use crate::error::RecordedError;
 use crate::identity::{Digest, Key};
-use crate::journal::Outcome;
 use crate::step::Effect;
 
 /// An entry that no receipt has closed.
@@ -102,9 +101,9 @@ impl History {
         self.children_of(outer)
             .filter_map(|child| self.places[child].entry.as_ref())
             .filter_map(|entry| match &entry.body {
-                Body::Work(Work {
-                    effect: None, state: State::Done(Outcome::Err(error)), ..
-                }) => Some((entry.seq, error)),
+                Body::Work(Work { effect: None, state: State::Done(Err(error)), .. }) => {
+                    Some((entry.seq, error))
+                }
                 _ => None,
             })
             .min_by_key(|(seq, _)| *seq)
@@ -198,7 +197,8 @@ impl History {
         self.places[spot].entry.is_some()
     }
 
-    /// Whether the step or branch of this key has ended for good.
+    /// Whether the step or branch of this key has ended for good. One whose output was withheld may be
+    /// at work again.
     pub(crate) fn has_ended(&self, key: &Key) -> bool {
         self.ended(key.as_str())
     }

@@ -8,7 +8,7 @@ use std::hash::RandomState;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Fact, JournalError, Outcome, Record};
+use super::{Answer, Fact, JournalError, Record};
 use crate::identity::{Key, RunId};
 use entry::Entry;
 pub(crate) use entry::Mark;
@@ -19,7 +19,7 @@ pub(crate) use standing::{Standing, Visit};
 
 /// What the records of a run amount to: a pure fold over them, kept up to date as new ones are
 /// accepted. A record costs the same however many there are; what lies inside a branch is dropped
-/// with its receipt.
+/// with its receipt, unless that was withheld.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     started: Option<(RunId, Arc<str>)>,

@@ -42,7 +42,7 @@ impl Place {
         self.entry.as_ref().map_or(Budget::ZERO, Entry::used)
     }
 
-    /// Whether it is a branch that has its receipt.
+    /// Whether it is a branch that has its receipt, and will not be entered again.
     pub(super) fn is_ended_branch(&self) -> bool {
         let ended = |work: &Work| work.effect.is_none() && matches!(work.state, State::Done(_));
         matches!(&self.entry, Some(Entry { body: Body::Work(work), .. }) if ended(work))
@@ -100,7 +100,13 @@ impl Place {
         if work.digest != *digest {
             return Err("a receipt answers another input than its intent");
         }
-        work.end(State::Done(outcome.clone()), spent);
+        match outcome {
+            Outcome::Ok(output) => work.end(State::Done(Ok(output.clone())), spent),
+            Outcome::Err(error) => work.end(State::Done(Err(error.clone())), spent),
+            // What is inside of a branch is not forgotten then, and says itself what it has used.
+            Outcome::Withheld if work.effect.is_none() => work.end(State::Withheld, Budget::ZERO),
+            Outcome::Withheld => work.end(State::Withheld, spent),
+        }
         Ok(())
     }
 

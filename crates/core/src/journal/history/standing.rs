@@ -1,18 +1,18 @@
 use super::entry::{Body, Entry, State, Work};
-use super::{History, Outcome, Spot};
+use super::{Answer, History, Spot};
 use crate::budget::Budget;
 use crate::identity::{Digest, Key};
-use crate::step::Effect;
+use crate::step::{Doubt, Effect};
 
 /// Where a step or branch stands when it is come by.
 #[derive(Debug)]
 pub(crate) enum Standing {
     /// Never entered, or failed without a lasting effect.
     Ready,
-    /// Entered, without a receipt. A step is in doubt, with the stricter of the recorded and the
-    /// stated effect; a branch is entered again.
-    Open(Effect),
-    Done(Outcome),
+    /// Entered, without a receipt that answers. A step is in doubt, with the stricter of the recorded
+    /// and the stated effect; a branch is entered again.
+    Open(Effect, Doubt),
+    Done(Answer),
     Abandoned,
     /// Somebody is at it at the moment.
     InFlight,
@@ -51,7 +51,7 @@ impl History {
             Some(entry) => (entry.standing(effect, digest), entry.visit()),
             None => (Standing::Ready, Budget::ZERO),
         };
-        place.claimed = matches!(standing, Standing::Ready | Standing::Open(_));
+        place.claimed = matches!(standing, Standing::Ready | Standing::Open(..));
         Visit { standing, used, spot }
     }
 
@@ -97,10 +97,12 @@ impl Entry {
 
 impl Work {
     fn standing(&self, stated: Option<Effect>) -> Standing {
+        let effect = self.effect.max(stated).unwrap_or(Effect::Pure);
         match &self.state {
-            State::Open { .. } => Standing::Open(self.effect.max(stated).unwrap_or(Effect::Pure)),
+            State::Open { .. } => Standing::Open(effect, Doubt::NoReceipt),
+            State::Withheld => Standing::Open(effect, Doubt::Withheld),
             State::Failed => Standing::Ready,
-            State::Done(outcome) => Standing::Done(outcome.clone()),
+            State::Done(answer) => Standing::Done(answer.clone()),
             State::Abandoned => Standing::Abandoned,
         }
     }

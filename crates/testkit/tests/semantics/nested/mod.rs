@@ -7,7 +7,9 @@ mod wrapped;
 
 use std::collections::BTreeSet;
 
-use maniple_core::{AgentError, Class, Fact, Reconciled, Record, RecordedError, reconciler_fn};
+use maniple_core::{
+    AgentError, Class, Digest, Fact, Outcome, Reconciled, Record, RecordedError, reconciler_fn,
+};
 use maniple_testkit::{Crash, Ended, Machine, Moment, Random};
 
 use crate::common::*;
@@ -166,6 +168,47 @@ async fn examine(programs: u64, depth: u64, examined: &mut Examined) {
             }
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn generated_programs_of_which_outputs_are_withheld() {
+    let mut withheld = 0;
+    for seed in 0..40 {
+        let mut random = Random::new(seed);
+        let program = Program::generate(&mut random, 3);
+        if program.races() {
+            continue;
+        }
+        let expected = host(&new_machine(seed), &program, Oracle::Service, &[]).await;
+        // One receipt in two, of steps and branches alike.
+        let which = move |record: &Record| {
+            let key = Digest::of_bytes(record.key.as_str().as_bytes());
+            (u64::from(key.as_bytes()[0]) + seed).is_multiple_of(2)
+        };
+        let records = {
+            let machine = new_machine(seed).withholding(which);
+            assert_eq!(host(&machine, &program, Oracle::Service, &[]).await, expected);
+            machine.records().len()
+        };
+        for place in 0..records.min(RECORDS) {
+            for moment in Moment::ALL {
+                let machine = new_machine(seed).withholding(which);
+                let again = Crash::at(random.index(4), Moment::ALL[random.index(3)]);
+                let deaths = [Crash::at(place, moment), again];
+                let got = host(&machine, &program, Oracle::Service, &deaths).await;
+                let place = format!("seed {seed}, record {place}, {moment:?}: {program:?}");
+                assert_eq!(got, expected, "{place}");
+                assert_eq!(machine.check(), Ok(()), "{place}");
+                check_once(&machine);
+                check_settled(&machine);
+                let is_withheld = |record: &Record| {
+                    matches!(&record.fact, Fact::Receipt { outcome: Outcome::Withheld, .. })
+                };
+                withheld += machine.records().iter().filter(|r| is_withheld(r)).count();
+            }
+        }
+    }
+    assert!(withheld > 1000, "the programs reach what they are for: {withheld}");
 }
 
 /// That a run which has ended answers the same ever after.
