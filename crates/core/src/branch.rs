@@ -14,7 +14,7 @@ use crate::event::EventKind;
 use crate::identity::Key;
 use crate::journal::{Fact, Open, Standing};
 use crate::run::count;
-use crate::step::{Claim, decode, encode, receipt};
+use crate::step::{AtWork, decode, encode, receipt};
 
 impl RunContext {
     /// Runs a durable branch, named by the path of this context: when the journal holds its result,
@@ -50,7 +50,7 @@ impl RunContext {
         // Asked before it is known whether it matters: a replay takes no notice of the answer.
         let fresh = self.check_at(worked);
         let visit = run.enter_branch(key, digest, worked, fresh.is_ok());
-        let _claim = Claim::of(self, key, &visit)?;
+        let _at_work = AtWork::of(self, key, &visit)?;
         self.env().lease.replay(visit.used);
         match visit.standing {
             Standing::Done(answer) => {

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -174,6 +175,12 @@ impl Payload {
         serde_json::from_str(self.0.get()).map_err(Source::new)
     }
 
+    /// The digest of the JSON text without the space between its tokens, which is all of it that a store
+    /// may change.
+    pub fn digest(&self) -> Digest {
+        Digest::of_bytes(&without_space(self.as_str()))
+    }
+
     /// The JSON text.
     pub fn as_str(&self) -> &str {
         self.0.get()
@@ -201,6 +208,27 @@ impl Serialize for Payload {
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Box::<RawValue>::deserialize(deserializer).map(|raw| Self(raw.into()))
+    }
+}
+
+/// A JSON text without space between its tokens. A store may change that.
+fn without_space(json: &str) -> Cow<'_, [u8]> {
+    let (mut in_string, mut is_escaped) = (false, false);
+    let mut is_kept = |byte: &u8| {
+        let is_space = matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+        let kept = in_string || !is_space;
+        in_string ^= *byte == b'"' && !is_escaped;
+        is_escaped = in_string && *byte == b'\\' && !is_escaped;
+        kept
+    };
+    let json = json.as_bytes();
+    match json.iter().position(|byte| !is_kept(byte)) {
+        // As it is written by ourselves.
+        None => Cow::Borrowed(json),
+        Some(at) => {
+            let rest = json[at + 1..].iter().copied().filter(is_kept);
+            Cow::Owned(json[..at].iter().copied().chain(rest).collect())
+        }
     }
 }
 

@@ -25,6 +25,7 @@ use crate::context::env::Env;
 use crate::context::node::{Node, Segment};
 use crate::error::AgentError;
 use crate::event::Events;
+use crate::evidence::Receipt;
 use crate::identity::{Key, RunId};
 use crate::journal::{Fact, Mark, Payload};
 use crate::scope::{Ended, Live, Scope};
@@ -166,6 +167,16 @@ impl Run {
     /// has one is forgotten, and not asked for again.
     pub fn is_done(&self, key: &Key) -> bool {
         self.env.run.history().is_done(key)
+    }
+
+    /// What has succeeded in the run, over all its processes, in the order of the keys. A branch that
+    /// has ended stands for all that lies inside of it.
+    ///
+    /// It works without a journal too, though nobody can [check](crate::Claim::check) it then. What a
+    /// store has withheld is known to the process that did it, and is cited in vain.
+    pub fn receipts(&self) -> Vec<Receipt> {
+        let outputs = self.env.run.history().outputs();
+        Receipt::all(self.id(), outputs)
     }
 
     /// The signals that branches wait for, in order of their keys.

@@ -16,7 +16,7 @@ pub use body::StepContext;
 pub(crate) use body::is_mistake;
 pub use effect::{Effect, StepOptions};
 pub use reconcile::{Doubt, Fate, InDoubt, ParkAll, Reconciled, Reconciler, reconciler_fn};
-pub(crate) use slot::Claim;
+pub(crate) use slot::AtWork;
 
 use crate::broken::Rule;
 use crate::context::RunContext;
@@ -119,7 +119,7 @@ impl RunContext {
             self.check()?;
         }
         let visit = self.look_up_step(key, options.effect, &digest);
-        let _claim = Claim::of(self, key, &visit)?;
+        let _at_work = AtWork::of(self, key, &visit)?;
         match visit.standing {
             Standing::Ready | Standing::InFlight => {}
             Standing::Open(effect, doubt) => {

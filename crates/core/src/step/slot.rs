@@ -48,12 +48,12 @@ impl Drop for Slot<'_> {
 
 /// A key under which work is being done, so that nobody else does it at the same time.
 #[derive(Debug)]
-pub(crate) struct Claim<'a> {
+pub(crate) struct AtWork<'a> {
     cx: &'a RunContext,
     spot: Spot,
 }
 
-impl<'a> Claim<'a> {
+impl<'a> AtWork<'a> {
     /// The claim that coming by the key has made, if there is work to do.
     pub(crate) fn of(
         cx: &'a RunContext,
@@ -68,7 +68,7 @@ impl<'a> Claim<'a> {
     }
 }
 
-impl Drop for Claim<'_> {
+impl Drop for AtWork<'_> {
     fn drop(&mut self) {
         self.cx.env().run.history().release(self.spot);
     }

@@ -9,6 +9,7 @@ mod agents;
 mod digest;
 mod errors;
 mod events;
+mod evidence;
 mod json_lines;
 mod pause;
 mod records;

@@ -4,6 +4,7 @@ use super::{History, Spot};
 use crate::budget::Budget;
 use crate::error::RecordedError;
 use crate::identity::{Digest, Key};
+use crate::journal::Payload;
 use crate::step::Effect;
 
 /// An entry that no receipt has closed.
@@ -201,6 +202,20 @@ impl History {
     /// at work again.
     pub(crate) fn has_ended(&self, key: &Key) -> bool {
         self.ended(key.as_str())
+    }
+
+    /// The outputs of everything that is known to have succeeded, in no order.
+    pub(crate) fn outputs(&self) -> Vec<(Key, Payload)> {
+        self.places.iter().filter_map(Place::output).collect()
+    }
+
+    /// The outputs of what has succeeded at and inside `outer`, of that which this process has come by,
+    /// in no order.
+    pub(crate) fn outputs_come_by(&self, outer: &Key) -> Vec<(Key, Payload)> {
+        let outer = self.places.spot(outer.as_str()).into_iter();
+        let all = outer.flat_map(|spot| self.at_and_inside(spot)).map(|spot| &self.places[spot]);
+        let come_by = all.filter(|place| place.entry.as_ref().is_some_and(|entry| entry.visited));
+        come_by.filter_map(Place::output).collect()
     }
 
     fn ended(&self, key: &str) -> bool {

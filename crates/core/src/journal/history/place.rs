@@ -1,4 +1,4 @@
-use super::super::{Fact, Outcome};
+use super::super::{Fact, Outcome, Payload};
 use super::Spot;
 use super::entry::{Body, Entry, Mark, State, Work};
 use crate::budget::Budget;
@@ -40,6 +40,16 @@ impl Place {
 
     pub(super) fn used(&self) -> Budget {
         self.entry.as_ref().map_or(Budget::ZERO, Entry::used)
+    }
+
+    /// What it has succeeded with.
+    pub(super) fn output(&self) -> Option<(Key, Payload)> {
+        match &self.entry.as_ref()?.body {
+            Body::Work(Work { state: State::Done(Ok(output)), .. }) => {
+                Some((self.key.clone(), output.clone()))
+            }
+            _ => None,
+        }
     }
 
     /// Whether it is a branch that has its receipt, and will not be entered again.
