@@ -68,6 +68,7 @@ mod format;
 mod json;
 mod log;
 mod offload;
+mod redact;
 mod session;
 mod sessions;
 mod split;
@@ -84,11 +85,16 @@ pub use durability::Durability;
 pub use error::{BundleError, Damage};
 pub use format::{BlobId, ChainHead, InvalidHash, MAX_ACTION_BYTES, SCHEMA};
 pub use log::Verified;
+pub use redact::{InvalidPattern, Redactor};
 pub use session::{Forked, InvalidSessionId, Meta, Point, SessionId};
 pub use sessions::{Collected, Filter, LogSummary, Sessions, Summary, Tombstone};
 pub use state::{State, Task, Value};
 pub use store::{
-    BundleStore, Document, FileStore, Line, Lines, Listed, MemoryStore, NewSession, Recovery,
-    SessionReader, SessionWriter, Commit, Visit,
+    BundleStore, Commit, Document, FileStore, Line, Lines, Listed, MemoryStore, NewSession,
+    Recovery, SessionReader, SessionWriter, Visit,
 };
 pub use view::{Diff, Difference, Exported, SessionView, Tail};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;
