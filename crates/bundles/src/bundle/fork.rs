@@ -83,6 +83,7 @@ impl ContextBundle {
     /// If the future is dropped, the fork may have been made; it is not open.
     pub async fn fork(&self, at: impl Into<Point>, meta: Meta) -> Result<Self, BundleError> {
         let at = at.into();
+        let meta = meta.redacted(&self.settings.redactor);
         let opening = self
             .with(move |worker| {
                 // What is shared must not be lost after the fork has counted on it.
@@ -120,12 +121,7 @@ impl ContextBundle {
 }
 
 /// How the fork is opened.
-fn fork_of(
-    log: &Log<'_>,
-    worker: &Worker,
-    at: &Point,
-    meta: Meta,
-) -> Result<Opening, BundleError> {
+fn fork_of(log: &Log<'_>, worker: &Worker, at: &Point, meta: Meta) -> Result<Opening, BundleError> {
     let header = worker.header();
     let at = match at {
         Point::End => &Point::Behind(worker.tip().actions),

@@ -1,20 +1,22 @@
 use futures::future::{BoxFuture, FutureExt, ready};
 use maniple_core::{Journal, JournalError, Record};
 
-use super::ContextBundle;
+use super::{ContextBundle, encode};
 use crate::action::Action;
 use crate::error::BundleError;
-use crate::format::encode_action;
 use crate::writer::{Change, Command};
 
 /// A run's records lie in the log between the session's other actions, in their order.
 ///
 /// After one that could not be written no more are taken until the session is remounted, because a
 /// run counts on each of them. Other actions are taken.
+///
+/// An output that holds a secret is withheld: a run that goes on from it asks again for what it may.
+/// A secret where the run cannot do without it (in a name, a decision, a signal) is refused.
 impl Journal for ContextBundle {
     fn append(&self, record: Record) -> BoxFuture<'static, Result<(), JournalError>> {
-        match encode_action(&Action::Journal(record)) {
-            Ok(action) => self
+        match encode(&self.settings.redactor, Action::Journal(record)) {
+            Ok((_, action)) => self
                 .send(action, Change::Record)
                 .map(|written| written.map(drop).map_err(BundleError::stopped))
                 .boxed(),

@@ -2,6 +2,7 @@
 
 mod append;
 mod compact;
+mod encode;
 mod fork;
 mod journal;
 
@@ -21,9 +22,11 @@ pub use append::Append;
 pub use compact::{Compacted, History};
 pub use fork::{Conflict, Merge, MergePolicy};
 
+use self::encode::encode;
+
 use crate::action::{Action, Entry};
 use crate::error::BundleError;
-use crate::format::{Encoded, encode_action};
+use crate::format::Encoded;
 use crate::log::{Tip, Verified, missing};
 use crate::session::{Forked, Header, Meta, SessionId};
 use crate::sessions::Settings;
@@ -67,7 +70,8 @@ impl ContextBundle {
     ///
     /// # Errors
     /// The action is not in the log, and others may follow: [`TooLong`](BundleError::TooLong) and
-    /// [`Encode`](BundleError::Encode) concern this action alone; where the system refused, the next
+    /// [`Encode`](BundleError::Encode) concern this action alone, and so does
+    /// [`Secret`](BundleError::Secret); where the system refused, the next
     /// one may be taken when the cause is gone. But after a sync that failed
     /// ([`Stopped`](BundleError::Stopped) from then on) it may have become durable, and nothing is
     /// taken any more: what the system then shows need not be what it wrote, so
@@ -76,7 +80,7 @@ impl ContextBundle {
     /// # Cancel safety
     /// Dropping the future loses nothing but the knowledge of when the action became durable.
     pub fn append(&self, action: impl Into<Action>) -> Append {
-        match self.encode(action.into()) {
+        match encode(&self.settings.redactor, action.into()) {
             Ok((action, encoded)) => self.send(encoded, Change::Action(action)),
             Err(error) => Append::refused(error),
         }
@@ -271,12 +275,6 @@ impl ContextBundle {
         }
     }
 
-    /// An action as it is to be written, and as it is to be read again.
-    fn encode(&self, action: Action) -> Result<(Action, Encoded), BundleError> {
-        let encoded = encode_action(&action)?;
-        Ok((action, encoded))
-    }
-
     fn send(&self, action: Encoded, change: Change) -> Append {
         let (done, answer) = oneshot::channel();
         let append = writer::Append { time_ms: now_ms(), action, change, done };
@@ -316,10 +314,7 @@ impl ContextBundle {
 }
 
 /// Shows all actions, and compares what was read with what was written.
-fn read(
-    worker: &mut Worker,
-    visit: &mut dyn FnMut(Entry),
-) -> Result<Verified, BundleError> {
+fn read(worker: &mut Worker, visit: &mut dyn FnMut(Entry)) -> Result<Verified, BundleError> {
     let read = worker.log()?.entries(0, &mut |entry| {
         visit(entry);
         Ok(ControlFlow::Continue(()))

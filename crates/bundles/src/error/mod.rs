@@ -49,7 +49,9 @@ pub enum BundleError {
         id: SessionId,
     },
     /// What would be changed is shared with a session that was forked from this one.
-    #[error("the first {actions} actions of session {id} are shared with its forks: delete those first")]
+    #[error(
+        "the first {actions} actions of session {id} are shared with its forks: delete those first"
+    )]
     Shared {
         /// The session.
         id: SessionId,
@@ -198,6 +200,12 @@ pub enum BundleError {
     NoForm {
         /// What its serializer said.
         source: Source,
+    },
+    /// The action holds a secret where it cannot be left out. It was not accepted.
+    #[error("the action holds a secret ({}) where it cannot be left out: pass a reference to it instead", found.join(", "))]
+    Secret {
+        /// The names of what was found.
+        found: Vec<String>,
     },
     /// The action is too long for one line. It was not accepted.
     #[error("the action has {bytes} bytes as JSON, more than {limit}: keep the content elsewhere")]

@@ -60,14 +60,22 @@ pub(crate) enum Unreadable {
     Failed(BundleError),
 }
 
-/// An action as it is to be written.
-pub(crate) fn encode_action(action: &Action) -> Result<Encoded, BundleError> {
-    encode_within(MAX_ACTION_BYTES, action)
+/// An action as JSON.
+pub(crate) fn to_json(action: &Action) -> Result<Vec<u8>, BundleError> {
+    serde_json::to_vec(action).map_err(|error| BundleError::Encode { source: Arc::new(error) })
 }
 
-pub(super) fn encode_within(limit: usize, action: &Action) -> Result<Encoded, BundleError> {
-    let json = serde_json::to_vec(action)
-        .map_err(|error| BundleError::Encode { source: Arc::new(error) })?;
+/// An action as it is to be written.
+pub(crate) fn encode_action(action: &Action) -> Result<Encoded, BundleError> {
+    encode_json(to_json(action)?)
+}
+
+/// The same, from its JSON.
+pub(crate) fn encode_json(json: Vec<u8>) -> Result<Encoded, BundleError> {
+    encode_within(MAX_ACTION_BYTES, json)
+}
+
+pub(super) fn encode_within(limit: usize, json: Vec<u8>) -> Result<Encoded, BundleError> {
     if json.len() > limit {
         return Err(BundleError::TooLong { bytes: json.len(), limit });
     }

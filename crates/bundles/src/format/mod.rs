@@ -33,7 +33,8 @@ mod hex;
 mod tests;
 
 pub(crate) use body::{
-    Encoded, Gap, Record, Unread, Unreadable, encode_action, read_record, write_body, write_gap,
+    Encoded, Gap, Record, Unread, Unreadable, encode_action, encode_json, read_record, to_json,
+    write_body, write_gap,
 };
 pub use chain::ChainHead;
 pub(crate) use document::{read_document, write_document};

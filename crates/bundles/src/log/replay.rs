@@ -60,8 +60,7 @@ pub(crate) enum Step<'a> {
     Gap(Gap),
 }
 
-type VisitStep<'a> =
-    dyn FnMut(Step<'_>, Line<'_>) -> Result<ControlFlow<()>, BundleError> + 'a;
+type VisitStep<'a> = dyn FnMut(Step<'_>, Line<'_>) -> Result<ControlFlow<()>, BundleError> + 'a;
 
 impl<'a> Log<'a> {
     pub(crate) fn open(

@@ -143,7 +143,7 @@ impl Redactor {
     /// Strings are looked at as they read without their escapes, keys too. Those with a secret are
     /// written again, and everything else stays byte for byte. JSON is UTF-8: nothing is looked for
     /// in bytes that are not.
-        pub(crate) fn redact_json(&self, json: &[u8]) -> Option<Redacted> {
+    pub(crate) fn redact_json(&self, json: &[u8]) -> Option<Redacted> {
         let json = std::str::from_utf8(json).ok()?;
         let mut search = Search::of_json(&self.rules, json);
         let redacted = search.strings(json)?;

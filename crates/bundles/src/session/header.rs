@@ -51,7 +51,15 @@ pub(crate) struct Fork {
 
 impl Header {
     pub(crate) fn new(id: SessionId, created_ms: u64, meta: Meta) -> Self {
-        Self { schema: SCHEMA, id, created_ms, meta, lineage: Vec::new(), root_schema: None, standalone: false }
+        Self {
+            schema: SCHEMA,
+            id,
+            created_ms,
+            meta,
+            lineage: Vec::new(),
+            root_schema: None,
+            standalone: false,
+        }
     }
 
     /// The header of a session that shares the first `at` actions of this one, up to this hash.

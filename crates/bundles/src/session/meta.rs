@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::redact::Redactor;
+
 /// What a host says about a session when it creates it.
 ///
 /// ```
@@ -26,6 +28,13 @@ impl Meta {
     pub fn with_label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.labels.insert(key.into(), value.into());
         self
+    }
+
+    /// The same without secrets.
+    pub(crate) fn redacted(self, redactor: &Redactor) -> Self {
+        let redact = |text: String| redactor.redact(&text).into_owned();
+        let labels = self.labels.into_iter().map(|(key, value)| (redact(key), redact(value)));
+        Self { name: redact(self.name), labels: labels.collect() }
     }
 
     /// The name.

@@ -10,6 +10,7 @@ use crate::bundle::{ContextBundle, now_ms};
 use crate::durability::Durability;
 use crate::error::BundleError;
 use crate::offload::offload;
+use crate::redact::Redactor;
 use crate::session::{Header, Meta, SessionId};
 use crate::store::{BundleStore, FileStore};
 use crate::view::{SessionView, import};
@@ -40,6 +41,7 @@ pub struct Collected {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Settings {
     pub(crate) durability: Durability,
+    pub(crate) redactor: Redactor,
 }
 
 impl Sessions {
@@ -61,6 +63,14 @@ impl Sessions {
         self
     }
 
+    /// Sessions that are opened from now on are written without what this finds. The default finds
+    /// common credentials.
+    #[must_use]
+    pub fn with_redactor(mut self, redactor: Redactor) -> Self {
+        self.settings.redactor = redactor;
+        self
+    }
+
     /// Creates a session and opens it.
     ///
     /// # Errors
@@ -70,7 +80,7 @@ impl Sessions {
     /// # Cancel safety
     /// If the future is dropped, the session may have been created; it is not open.
     pub async fn create(&self, meta: Meta) -> Result<ContextBundle, BundleError> {
-        self.open(Opening::Create(header(meta))).await
+        self.open(Opening::Create(self.header(meta))).await
     }
 
     /// Opens a session to continue it where it stopped, in whichever process that was. A torn tail
@@ -101,7 +111,7 @@ impl Sessions {
     /// # Cancel safety
     /// As for those two.
     pub async fn open_or_create(&self, meta: Meta) -> Result<ContextBundle, BundleError> {
-        self.open(Opening::RemountOrCreate(header(meta))).await
+        self.open(Opening::RemountOrCreate(self.header(meta))).await
     }
 
     /// Opens a session to read it, whoever writes it.
@@ -165,7 +175,10 @@ impl Sessions {
         id: SessionId,
         reason: impl Into<String>,
     ) -> Result<(), BundleError> {
-        let tombstone = Tombstone::new(id, now_ms(), reason.into()).to_bytes()?;
+        let tombstone = {
+            let reason = self.settings.redactor.redact(&reason.into()).into_owned();
+            Tombstone::new(id, now_ms(), reason).to_bytes()?
+        };
         self.offload(move |store| store.delete(id, &tombstone)).await
     }
 
@@ -232,9 +245,10 @@ impl Sessions {
     async fn open(&self, opening: Opening) -> Result<ContextBundle, BundleError> {
         ContextBundle::open(Arc::clone(&self.store), opening, self.settings.clone()).await
     }
-}
 
-/// What is said of a session that is created now.
-fn header(meta: Meta) -> Header {
-    Header::new(SessionId::generate(), now_ms(), meta)
+    /// What is said of a session that is created now.
+    fn header(&self, meta: Meta) -> Header {
+        let meta = meta.redacted(&self.settings.redactor);
+        Header::new(SessionId::generate(), now_ms(), meta)
+    }
 }

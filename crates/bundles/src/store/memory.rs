@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{
-    BundleStore, Commit, Document, Line, Lines, Listed, NewSession, Recovery, SessionReader, SessionWriter,
-    Visit,
+    BundleStore, Commit, Document, Line, Lines, Listed, NewSession, Recovery, SessionReader,
+    SessionWriter, Visit,
 };
 use crate::error::BundleError;
 use crate::format::BlobId;

@@ -160,11 +160,7 @@ pub trait SessionReader: Debug + Send {
     ///
     /// # Errors
     /// What `visit` failed with, an error that names what is damaged, or what the system refused.
-    fn lines(
-        &self,
-        from: u64,
-        visit: &mut Visit<'_>,
-    ) -> Result<(), BundleError>;
+    fn lines(&self, from: u64, visit: &mut Visit<'_>) -> Result<(), BundleError>;
 
     /// What a blob says; `None` if there is none. Whether it says what its name demands is for the
     /// caller to see.

@@ -41,9 +41,8 @@ pub(super) fn diff(left: &SessionView, right: &SessionView) -> Result<Diff, Bund
     let (first, second) = (first.state.values(), second.state.values());
     let keys: BTreeSet<&String> = first.keys().chain(second.keys()).collect();
     let values = keys.into_iter().filter_map(|key| {
-        let value = |values: &BTreeMap<String, Value>| {
-            values.get(key).map(|value| value.value.clone())
-        };
+        let value =
+            |values: &BTreeMap<String, Value>| values.get(key).map(|value| value.value.clone());
         let (left, right) = (value(first), value(second));
         (left != right).then(|| (key.clone(), Difference { left, right }))
     });

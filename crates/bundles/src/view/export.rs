@@ -65,10 +65,7 @@ fn before() -> ChainHead {
     ChainHead::of_text("maniple bundle export")
 }
 
-pub(super) fn export(
-    view: &SessionView,
-    out: impl Write,
-) -> Result<Exported, BundleError> {
+pub(super) fn export(view: &SessionView, out: impl Write) -> Result<Exported, BundleError> {
     let mut out = Out { out: BufWriter::new(out), head: before(), bytes: 0, buffer: Vec::new() };
     let header = view.header().clone().standing_alone();
     out.write(&Part::Session { schema: SCHEMA, header })?;
@@ -224,7 +221,11 @@ impl<R: Read> Parts<R> {
         limited.read_until(b'\n', &mut self.line).attempt("read", path())?;
         if self.line.is_empty() {
             // Behind the end nothing is expected, and before it everything.
-            return if self.is_over { Ok(None) } else { Err(damaged(number, offset, Damage::Missing)) };
+            return if self.is_over {
+                Ok(None)
+            } else {
+                Err(damaged(number, offset, Damage::Missing))
+            };
         }
         if self.is_over {
             return Err(damaged(number, offset, Damage::Foreign));
@@ -232,9 +233,8 @@ impl<R: Read> Parts<R> {
         let line = self.line.strip_suffix(b"\n");
         let frame = line.and_then(Frame::read);
         let frame = frame.ok_or_else(|| damaged(number, offset, Damage::Malformed))?;
-        self.head = frame
-            .follow(&self.head)
-            .ok_or_else(|| damaged(number, offset, Damage::BrokenChain))?;
+        self.head =
+            frame.follow(&self.head).ok_or_else(|| damaged(number, offset, Damage::BrokenChain))?;
         self.is_over = frame.body.starts_with(br#"{"end":"#);
         Ok(Some(Whole { body: frame.body, number, offset }))
     }
@@ -318,7 +318,11 @@ impl Put<'_> {
                     }
                     _ => {
                         self.lines.push_line(Line::new(seq, bytes, path()));
-                        if self.lines.as_bytes().len() < BATCH_BYTES { Ok(()) } else { self.commit() }
+                        if self.lines.as_bytes().len() < BATCH_BYTES {
+                            Ok(())
+                        } else {
+                            self.commit()
+                        }
                     }
                 }
             }

@@ -8,8 +8,8 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-pub(crate) use diff::{common, since};
 pub use diff::{Diff, Difference};
+pub(crate) use diff::{common, since};
 pub use export::Exported;
 pub(crate) use export::import;
 pub use tail::Tail;
@@ -161,10 +161,7 @@ impl SessionView {
     ///
     /// # Cancel safety
     /// If the future is dropped, the export goes on to its end.
-    pub async fn export(
-        &self,
-        out: impl Write + Send + 'static,
-    ) -> Result<Exported, BundleError> {
+    pub async fn export(&self, out: impl Write + Send + 'static) -> Result<Exported, BundleError> {
         self.offload(move |view| export::export(&view, out)).await
     }
 

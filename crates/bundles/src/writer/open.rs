@@ -86,11 +86,7 @@ pub(super) fn open(store: &dyn BundleStore, opening: Opening) -> Result<Opened, 
     }
 }
 
-fn fork(
-    store: &dyn BundleStore,
-    header: Header,
-    state: State,
-) -> Result<Opened, BundleError> {
+fn fork(store: &dyn BundleStore, header: Header, state: State) -> Result<Opened, BundleError> {
     let bytes = header.to_bytes()?;
     let mut writer = store.create(&new_session(&header, &bytes))?;
     let tip = Tip { actions: header.first_own(), head: header.before_own() };

@@ -42,7 +42,10 @@ async fn life(sessions: Sessions, other: Sessions) {
     let grand = fork.fork(5, Meta::new("grand")).await.unwrap();
     assert_eq!(grand.parent().unwrap().from, id);
     println!("{:?}", grand.verify().await.unwrap());
-    grand.append(Action::Task { name: "t".into(), status: TaskStatus::Open, detail: String::new() }).await.unwrap();
+    grand
+        .append(Action::Task { name: "t".into(), status: TaskStatus::Open, detail: String::new() })
+        .await
+        .unwrap();
     println!("{:?}", grand.verify().await.unwrap());
     let diff = bundle.view().diff(&fork.view()).await.unwrap();
     assert_eq!((diff.common, diff.left.len(), diff.right.len()), (14, 1, 2));
@@ -86,7 +89,10 @@ async fn life(sessions: Sessions, other: Sessions) {
     let bundle = sessions.remount(id).await.unwrap();
     assert_eq!(bundle.get::<u8>("p").unwrap(), Some(1));
     assert_eq!(bundle.state().tasks(), state.tasks());
-    assert_eq!(bundle.view().state(maniple_bundles::Point::End).await.unwrap(), bundle.state().clone());
+    assert_eq!(
+        bundle.view().state(maniple_bundles::Point::End).await.unwrap(),
+        bundle.state().clone()
+    );
     println!("{}", bundle.view().state(3).await.unwrap_err());
     drop(bundle);
     sessions.delete(id, "x").await.unwrap();

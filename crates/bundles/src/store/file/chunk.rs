@@ -40,8 +40,7 @@ pub(super) struct Tail {
 impl Chunk {
     /// Takes what a chunk says, and reads how it begins.
     pub(super) fn new(place: &Place, name: ChunkName, bytes: Vec<u8>) -> Result<Self, BundleError> {
-        let mut chunk =
-            Self { path: place.chunk(name), name, bytes, begin: None, first_at: 0 };
+        let mut chunk = Self { path: place.chunk(name), name, bytes, begin: None, first_at: 0 };
         if name == ChunkName::Schema0 {
             return Ok(chunk);
         }
@@ -49,7 +48,12 @@ impl Chunk {
         let begin = Begin::read(line).ok_or_else(|| chunk.damaged(0, Damage::Malformed))?;
         if begin.schema > SCHEMA {
             let found = begin.schema;
-            return Err(BundleError::NewerSchema { path: chunk.path, line: 1, found, known: SCHEMA });
+            return Err(BundleError::NewerSchema {
+                path: chunk.path,
+                line: 1,
+                found,
+                known: SCHEMA,
+            });
         }
         if (begin.session, begin.seq) != (place.id, name.first()) {
             return Err(chunk.damaged(0, Damage::Foreign));

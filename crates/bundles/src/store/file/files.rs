@@ -115,11 +115,7 @@ pub(super) fn put(
     disk.rename(temporary, path).attempt("put in place", path)
 }
 
-fn write_new(
-    disk: &dyn Disk,
-    path: &Path,
-    bytes: &[u8],
-) -> Result<Box<dyn DiskFile>, BundleError> {
+fn write_new(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<Box<dyn DiskFile>, BundleError> {
     remove_if_any(disk, path)?;
     let mut file = disk.open(path, Access::CreateNew).attempt("create", path)?;
     write_all_at(&mut *file, 0, bytes).attempt("write", path)?;

@@ -42,10 +42,7 @@ pub(super) enum Failure {
 
 impl OpenChunk {
     /// Makes a chunk, durably and whole or not at all.
-    pub(super) fn create(
-        place: &Place,
-        begin: &Begin,
-    ) -> Result<Self, BundleError> {
+    pub(super) fn create(place: &Place, begin: &Begin) -> Result<Self, BundleError> {
         let name = ChunkName::From(begin.seq);
         let path = place.chunk(name);
         let mut bytes = Vec::new();
@@ -90,7 +87,8 @@ impl OpenChunk {
             self.make_room(until + 1)?;
         }
         self.dirty = self.dirty.max(until);
-        let written = write_all_at(&mut *self.file, self.end, lines).attempt("append to", &self.path);
+        let written =
+            write_all_at(&mut *self.file, self.end, lines).attempt("append to", &self.path);
         if let Err(error) = written {
             // What was written is covered again at the next try, if it cannot be now.
             self.allocated = self.allocated.max(until);
@@ -133,7 +131,8 @@ impl OpenChunk {
     /// Writes lines again that may not be on the disk although they are seen, and zeros over
     /// whatever is behind them.
     pub(super) fn write_again(&mut self, at: u64, lines: &[u8]) -> Result<(), Failure> {
-        let written = write_all_at(&mut *self.file, at, lines).attempt("write again in", &self.path);
+        let written =
+            write_all_at(&mut *self.file, at, lines).attempt("write again in", &self.path);
         written.map_err(Failure::Refused)?;
         self.clean(self.end).map_err(Failure::Refused)?;
         self.sync()

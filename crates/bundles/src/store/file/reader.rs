@@ -42,11 +42,7 @@ impl SessionReader for FileReader {
         read_document(&self.place, document)
     }
 
-    fn lines(
-        &self,
-        from: u64,
-        visit: &mut Visit<'_>,
-    ) -> Result<(), BundleError> {
+    fn lines(&self, from: u64, visit: &mut Visit<'_>) -> Result<(), BundleError> {
         read_lines(&self.place, &self.header, Until::Intact, from, visit)
     }
 
@@ -113,10 +109,9 @@ fn read_chunks(
         }
         let Some(chunk) = read_chunk(place, name)? else { return Ok(Pass::Changed) };
         if name.first() > covered {
-            return Err(chunk.damaged(0, Damage::OutOfSequence {
-                expected: covered,
-                found: name.first(),
-            }));
+            return Err(
+                chunk.damaged(0, Damage::OutOfSequence { expected: covered, found: name.first() })
+            );
         }
         let end = match until {
             Until::Byte(open, end) if open == name => usize::try_from(end).unwrap_or(usize::MAX),
@@ -126,7 +121,8 @@ fn read_chunks(
                 None => {
                     let tail = chunk.tail(header)?;
                     // Of a chunk that is not the last, only the seal may have been lost.
-                    if !is_last && names.get(at + 1).map(|name| name.first()) != Some(tail.actions) {
+                    if !is_last && names.get(at + 1).map(|name| name.first()) != Some(tail.actions)
+                    {
                         return Err(chunk.damaged(tail.end, Damage::Missing));
                     }
                     tail.end
@@ -167,19 +163,12 @@ pub(super) fn read_chunk(place: &Place, name: ChunkName) -> Result<Option<Chunk>
     bytes.map(|bytes| Chunk::new(place, name, bytes)).transpose()
 }
 
-fn read_if_any(
-    place: &Place,
-    path: &Path,
-    limit: usize,
-) -> Result<Option<Vec<u8>>, BundleError> {
+fn read_if_any(place: &Place, path: &Path, limit: usize) -> Result<Option<Vec<u8>>, BundleError> {
     match files::read(place.disk(), path, limit) {
         Ok(Some(bytes)) => Ok(Some(bytes)),
-        Ok(None) => Err(BundleError::LineTooLong {
-            path: path.to_owned(),
-            line: 1,
-            offset: 0,
-            limit,
-        }),
+        Ok(None) => {
+            Err(BundleError::LineTooLong { path: path.to_owned(), line: 1, offset: 0, limit })
+        }
         Err(BundleError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

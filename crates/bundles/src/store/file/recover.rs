@@ -73,8 +73,10 @@ fn last_line(place: &Place, names: &[ChunkName]) -> Result<Option<(u64, Vec<u8>)
 /// A crash may have kept lines whose blobs it took, where nothing was synced. The tail ends before
 /// those.
 fn require_blobs(place: &Place, chunk: &Chunk, whole: Tail) -> Result<Tail, BundleError> {
-    let mut tail = Tail { end: whole.unsynced_at, last_at: chunk.line_before(whole.unsynced_at), ..whole };
-    tail.actions = tail.last_at.map_or(chunk.name().first(), |at| chunk.seq_at(at).saturating_add(1));
+    let mut tail =
+        Tail { end: whole.unsynced_at, last_at: chunk.line_before(whole.unsynced_at), ..whole };
+    tail.actions =
+        tail.last_at.map_or(chunk.name().first(), |at| chunk.seq_at(at).saturating_add(1));
     let mut is_any = false;
     while tail.end < whole.end {
         let Some(line) = chunk.line_at(tail.end) else { break };

@@ -53,10 +53,7 @@ pub(super) fn merge(place: &Place, names: &[ChunkName]) -> Result<(), BundleErro
     finish(place, run)
 }
 
-fn finish(
-    place: &Place,
-    run: Option<(Begin, Vec<u8>, Vec<ChunkName>)>,
-) -> Result<(), BundleError> {
+fn finish(place: &Place, run: Option<(Begin, Vec<u8>, Vec<ChunkName>)>) -> Result<(), BundleError> {
     match run {
         Some((begin, lines, names)) if names.len() > 1 => replace(place, begin, &lines, &names),
         _ => Ok(()),
@@ -81,7 +78,8 @@ fn replace(
     begin.write(&mut bytes);
     bytes.extend_from_slice(lines);
     let last = lines.strip_suffix(b"\n").unwrap_or(lines);
-    let last = last.get(memchr::memrchr(b'\n', last).map_or(0, |end| end + 1)..).unwrap_or_default();
+    let last =
+        last.get(memchr::memrchr(b'\n', last).map_or(0, |end| end + 1)..).unwrap_or_default();
     let next = seq_of(last).map_or(begin.seq, |seq| seq.saturating_add(1));
     let head = Frame::read(last).and_then(|frame| frame.stated_head()).unwrap_or(begin.after);
     write_seal(&mut bytes, next, &head);

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::FileStore;
 use super::files;
 use super::lock::Lock;
 use super::marks::Begin;
@@ -9,13 +10,12 @@ use super::open_chunk::{Failure, OpenChunk};
 use super::place::Place;
 use super::reader::{Until, chunk_names, read_blob, read_document, read_lines};
 use super::rewrite::{merge, replace_all};
-use super::FileStore;
 use crate::disk::Access;
 use crate::error::{Attempt, BundleError};
 use crate::format::{BlobId, ChainHead, Frame, SCHEMA};
 use crate::log::Tip;
 use crate::session::Header;
-use crate::store::{Document, Lines, Recovery, SessionReader, SessionWriter, Commit, Visit};
+use crate::store::{Commit, Document, Lines, Recovery, SessionReader, SessionWriter, Visit};
 
 /// A session in files that is written.
 #[derive(Debug)]
@@ -147,11 +147,7 @@ impl SessionReader for FileWriter {
         read_document(&self.place, document)
     }
 
-    fn lines(
-        &self,
-        from: u64,
-        visit: &mut Visit<'_>,
-    ) -> Result<(), BundleError> {
+    fn lines(&self, from: u64, visit: &mut Visit<'_>) -> Result<(), BundleError> {
         let until = match &self.chunk {
             Some(chunk) => Until::Byte(chunk.name(), chunk.end()),
             None => Until::Intact,

@@ -1,0 +1,52 @@
+use maniple_core::{Fact, Outcome, Record};
+
+use crate::action::Action;
+use crate::error::BundleError;
+use crate::format::{Encoded, encode_json, to_json};
+use crate::redact::{Redacted, Redactor};
+
+/// An action as it is to be written, and what of it is to be read again, without secrets.
+pub(super) fn encode(
+    redactor: &Redactor,
+    action: Action,
+) -> Result<(Action, Encoded), BundleError> {
+    let json = to_json(&action)?;
+    let Some(redacted) = redactor.redact_json(&json) else {
+        return Ok((action, encode_json(json)?));
+    };
+    let action = match action {
+        Action::Journal(record) => Action::Journal(without_secret(record, &redacted)?),
+        _ => serde_json::from_slice(&redacted.json).map_err(|_| secret(&redacted))?,
+    };
+    let json = to_json(&action)?;
+    match redactor.redact_json(&json) {
+        None => Ok((action, encode_json(json)?)),
+        Some(redacted) => Err(secret(&redacted)),
+    }
+}
+
+/// A record of a run that says what it did, as far as a run may go on from it: an output is withheld,
+/// and the text of a failure may say less. Anything else the run counts on.
+fn without_secret(record: Record, redacted: &Redacted) -> Result<Record, BundleError> {
+    if let Some(withheld) = record.clone().withhold() {
+        return Ok(withheld);
+    }
+    let Ok(Action::Journal(read)) = serde_json::from_slice(&redacted.json) else {
+        return Err(secret(redacted));
+    };
+    let mut expected = record;
+    match (&mut expected.fact, &read.fact) {
+        (
+            Fact::Receipt { outcome: Outcome::Err(error), .. },
+            Fact::Receipt { outcome: Outcome::Err(read), .. },
+        )
+        | (Fact::Failed { error, .. }, Fact::Failed { error: read, .. }) => *error = read.clone(),
+        (Fact::Finished { error }, Fact::Finished { error: read }) => *error = read.clone(),
+        _ => {}
+    }
+    if expected == read { Ok(read) } else { Err(secret(redacted)) }
+}
+
+fn secret(redacted: &Redacted) -> BundleError {
+    BundleError::Secret { found: redacted.found.keys().cloned().collect() }
+}
