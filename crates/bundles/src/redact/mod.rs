@@ -41,7 +41,8 @@ use search::Search;
 /// In JSON it replaces the non-empty strings that are values of members called `password`,
 /// `passwd`, `secret`, `api_key`, `access_token`, `refresh_token`, `client_secret`, `private_key`
 /// or `authorization` (in any case, with or without `-` and `_`), whatever they look like; that key,
-/// in the spelling of this list, is the name. JSON inside of a string of JSON is looked into too.
+/// in the spelling of this list, is the name. A string, or a text, that is an array or object of JSON
+/// itself is looked into in the same way.
 ///
 /// It is cheap to clone. Its `Debug` shows names, and no pattern: a host's may hold a secret itself.
 ///

@@ -286,6 +286,48 @@ fn marks_are_not_secrets_whatever_a_pattern_says() {
 }
 
 #[test]
+fn a_secret_that_reaches_into_a_mark_takes_it_with_it() {
+    let redactor = Redactor::none().with_pattern("all", r"x\[re|o\]y").unwrap();
+    assert_eq!(redactor.redact("ax[redacted:no]yb"), "a[redacted:all]b");
+    assert_eq!(redactor.redact("x[redacted:no]"), "[redacted:all]");
+    assert_eq!(redactor.redact("[redacted:no]y"), "[redacted:all]");
+}
+
+#[test]
+fn of_secrets_that_overlap_nothing_is_left() {
+    let redactor = ["cd", "abcde", "efg", "fgh"]
+        .into_iter()
+        .fold(Redactor::none(), |all, regex| all.with_pattern(&regex[..1], regex).unwrap());
+    assert_eq!(redactor.redact("-abcde-"), "-[redacted:a]-");
+    assert_eq!(redactor.redact("-abcdefgh-"), "-[redacted:a]-");
+}
+
+#[test]
+fn what_is_next_to_a_secret_is_looked_at_again() {
+    let redactor = Redactor::none()
+        .with_pattern("pin", "pin=(?<secret>[0-9]{4})")
+        .and_then(|redactor| redactor.with_pattern("id", r"\bid[0-9]{3}"))
+        .unwrap();
+    assert_eq!(redactor.redact("pin=1234id567"), "pin=[redacted:pin][redacted:id]");
+}
+
+#[test]
+fn escapes_hide_nothing() {
+    let redactor = Redactor::default();
+    for secret in [
+        r"redis:\/\/app:hunter2@db",
+        r"redis:/\/app:hunter2@db",
+        r"redis\u003a//app:hunter2@db",
+        r#"{\"url\":\"redis:\\\/\\\/app:hunter2@db\"}"#,
+        r#"\n\t {\"password\":\"hunter2\"}"#,
+        r#"\u007b\"passw\\u006frd\":\"hunter2\"}"#,
+    ] {
+        let redacted = redacted_json(&redactor, &format!(r#"{{"a":"{secret}"}}"#)).unwrap();
+        assert!(!redacted.contains("hunter2"), "{redacted}");
+    }
+}
+
+#[test]
 fn debug_shows_no_pattern() {
     let redactor = Redactor::default().with_pattern("mine", "hunter2").unwrap();
     let shown = format!("{redactor:?}");

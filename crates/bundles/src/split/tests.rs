@@ -277,6 +277,16 @@ fn what_only_looks_like_a_frame_is_not_touched() {
 }
 
 #[test]
+fn what_does_not_close_stays_whole() {
+    let half = format!("[[{},1", "1".repeat(PART_BYTES));
+    for json in [half.clone(), half.clone() + "]", half.clone() + "]]]", half + "]],\"]"] {
+        let split = split(json.clone().into());
+        assert_eq!(text(&split.text), json);
+        assert!(split.parts.is_empty());
+    }
+}
+
+#[test]
 fn depth_costs_no_stack() {
     let depth = 100_000;
     let mut json = "[".repeat(depth);
