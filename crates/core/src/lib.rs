@@ -36,7 +36,8 @@
 //!
 //! # Features
 //! - `rate-limit`: [`AgentExt::with_rate_limit`].
-//! - `testkit`: the contract that every [`Journal`] must keep, as a function to call from its tests.
+//! - `testkit`: the contracts that every [`Journal`] and [`RunStore`] must keep, as functions to call from
+//!   their tests.
 //! - `tools`: tools for models, `Tool` and `ToolRegistry`: schemas made of types, arguments that are
 //!   checked, calls that are steps, and definitions as the providers take them. A host derives
 //!   `JsonSchema` with `schemars` 1 among its own dependencies.
@@ -89,7 +90,10 @@ pub use error::{AgentError, Class, Classify, RecordedError, ResultExt, Source};
 pub use event::{AgentEvent, EventKind, EventSink, Events, Lost, Progress, TracingSink};
 pub use evidence::{Claim, Receipt, Support, Unsupported};
 pub use identity::{Digest, IdempotencyKey, Key, Name, RunId};
-pub use journal::{Fact, Journal, JournalError, MemoryJournal, Outcome, Payload, Record};
+pub use journal::{
+    Fact, Journal, JournalError, MemoryJournal, MemoryRunStore, Outcome, Payload, Record, RunStore,
+    RunStoreError, UnfinishedRun,
+};
 pub use permission::Permissions;
 pub use run::{Run, RunBuilder, RunStats};
 pub use scope::{Children, Done, Scope, Timing};

@@ -2,7 +2,9 @@
 
 mod history;
 mod memory;
+mod memory_store;
 mod record;
+mod store;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -11,8 +13,10 @@ use futures::future::BoxFuture;
 
 pub(crate) use history::{History, Mark, Open, Spot, Standing, Visit};
 pub use memory::MemoryJournal;
+pub use memory_store::MemoryRunStore;
 pub(crate) use record::Answer;
 pub use record::{Fact, Outcome, Payload, Record};
+pub use store::{RunStore, RunStoreError, UnfinishedRun};
 
 use crate::error::Source;
 

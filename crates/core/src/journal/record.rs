@@ -122,7 +122,8 @@ pub enum Fact {
     },
     /// The scope around the waiting branch settled without it.
     Withdrawn,
-    /// The run returned; `None` is success.
+    /// The run returned, or failed for good; `None` is success. An execution that ends in another way
+    /// writes nothing, and of several that end so the first does.
     Finished {
         /// The failure, if it was one.
         error: Option<RecordedError>,

@@ -18,3 +18,4 @@ mod rights;
 mod signals;
 mod sinks;
 mod stats;
+mod stores;

@@ -1,5 +1,3 @@
-//! The contract of [`Journal`], for the tests of whoever implements it.
-
 use std::future::Future;
 use std::time::Duration;
 
