@@ -4,6 +4,7 @@ use maniple_core::{Outcome, Payload, Record};
 use serde::{Deserialize, Serialize};
 
 use crate::format::ChainHead;
+use crate::handoff::HandoffDocument;
 use crate::session::SessionId;
 
 /// One thing that happened in a session.
@@ -72,6 +73,15 @@ pub enum Action {
         /// Milliseconds since the Unix epoch; `None` is never, as without this action.
         at_ms: Option<u64>,
     },
+    /// A piece of work was given to another session.
+    Delegated {
+        /// What is to be done there.
+        task: String,
+        /// The session that does it.
+        session: SessionId,
+    },
+    /// The session was handed over.
+    HandedOff(Box<HandoffDocument>),
     /// What a fork had made of the host's values was brought back.
     Merged {
         /// The fork.
@@ -100,7 +110,7 @@ pub enum Action {
 
 impl Action {
     /// The names under which the variants are written.
-    pub(crate) const KINDS: [&str; 13] = [
+    pub(crate) const KINDS: [&str; 15] = [
         "journal",
         "note",
         "set",
@@ -110,6 +120,8 @@ impl Action {
         "checkpoint",
         "tagged",
         "expires",
+        "delegated",
+        "handed_off",
         "merged",
         "result",
         "error",

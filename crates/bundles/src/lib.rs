@@ -65,6 +65,7 @@ mod disk;
 mod durability;
 mod error;
 mod format;
+mod handoff;
 mod json;
 mod log;
 mod offload;
@@ -82,11 +83,12 @@ pub use bundle::{Append, Compacted, Conflict, ContextBundle, History, Merge, Mer
 pub use durability::Durability;
 pub use error::{BundleError, Damage};
 pub use format::{BlobId, ChainHead, InvalidHash, MAX_ACTION_BYTES, SCHEMA};
+pub use handoff::{CheckedClaim, Handoff, HandoffDocument, OpenWork};
 pub use log::Verified;
 pub use redact::{InvalidPattern, Redactor};
 pub use session::{Forked, InvalidSessionId, Meta, Point, SessionId};
 pub use sessions::{Collected, Filter, LogSummary, Sessions, Summary, Tombstone};
-pub use state::{State, Task, Value};
+pub use state::{RunState, State, Task, Value};
 pub use store::{
     BundleStore, Commit, Document, FileStore, Line, Lines, Listed, MemoryStore, NewSession,
     Recovery, SessionReader, SessionWriter, Visit,

@@ -5,7 +5,7 @@ use crate::error::BundleError;
 use crate::format::{Frame, Gap, write_frame, write_gap};
 use crate::log::{Chain, Log, Step, Tip};
 use crate::session::Header;
-use crate::state::State;
+use crate::state::{RunChange, State};
 use crate::store::{Line, Lines};
 use crate::writer::Worker;
 
@@ -154,8 +154,8 @@ impl<'a> Rewrite<'a> {
             }
             Step::Action(action) => {
                 self.dropped += u64::from(self.gap.is_some());
-                if action.is_journal() {
-                    self.state.apply_record(action.time_ms);
+                if action.only_counts() {
+                    self.state.apply_record(action.time_ms, RunChange::Other);
                 } else {
                     self.state.apply(log.read(&action, line)?);
                 }

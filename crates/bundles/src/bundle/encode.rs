@@ -6,7 +6,7 @@ use crate::format::{Encoded, encode_json, to_json};
 use crate::redact::{Redacted, Redactor};
 
 /// An action as it is to be written, and what of it is to be read again, without secrets.
-pub(super) fn encode(
+pub(crate) fn encode(
     redactor: &Redactor,
     action: Action,
 ) -> Result<(Action, Encoded), BundleError> {

@@ -2,11 +2,12 @@ use std::collections::BTreeMap;
 
 use maniple_core::Payload;
 
-use super::{ContextBundle, now_ms};
+use super::{ContextBundle, encode, now_ms};
 use crate::action::{Action, MergedValue};
 use crate::error::BundleError;
 use crate::log::{Log, Tip};
 use crate::session::{Fork, Meta, Point, SessionId};
+use crate::sessions::Settings;
 use crate::view::{SessionView, common, folded, since};
 use crate::writer::{Opening, Worker};
 
@@ -110,8 +111,8 @@ impl ContextBundle {
         fork: &SessionView,
         policy: MergePolicy,
     ) -> Result<Merge, BundleError> {
-        let fork = fork.clone();
-        self.with(move |worker| merge(worker, &fork, policy)).await
+        let (fork, settings) = (fork.clone(), self.settings.clone());
+        self.with(move |worker| merge(worker, &settings, &fork, policy)).await
     }
 
     /// The session as one that is read. It can be handed to whoever may read but not write.
@@ -135,6 +136,7 @@ fn fork_of(log: &Log<'_>, worker: &Worker, at: &Point, meta: Meta) -> Result<Ope
 
 fn merge(
     worker: &mut Worker,
+    settings: &Settings,
     fork: &SessionView,
     mut policy: MergePolicy,
 ) -> Result<Merge, BundleError> {
@@ -189,7 +191,8 @@ fn merge(
         head: theirs_tip.head,
         values: merged.collect(),
     };
-    let seq = worker.append_now(action)?;
+    let (action, encoded) = encode(&settings.redactor, action)?;
+    let seq = worker.append_now(action, encoded)?;
     Ok(Merge { seq, common, values, conflicts })
 }
 

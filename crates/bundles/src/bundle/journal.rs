@@ -4,6 +4,7 @@ use maniple_core::{Journal, JournalError, Record};
 use super::{ContextBundle, encode};
 use crate::action::Action;
 use crate::error::BundleError;
+use crate::state::RunChange;
 use crate::writer::{Change, Command};
 
 /// A run's records lie in the log between the session's other actions, in their order.
@@ -15,9 +16,10 @@ use crate::writer::{Change, Command};
 /// A secret where the run cannot do without it (in a name, a decision, a signal) is refused.
 impl Journal for ContextBundle {
     fn append(&self, record: Record) -> BoxFuture<'static, Result<(), JournalError>> {
+        let change = RunChange::from(&record);
         match encode(&self.settings.redactor, Action::Journal(record)) {
             Ok((_, action)) => self
-                .send(action, Change::Record)
+                .send(action, Change::Record(change))
                 .map(|written| written.map(drop).map_err(BundleError::stopped))
                 .boxed(),
             Err(error) => {

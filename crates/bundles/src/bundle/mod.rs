@@ -22,7 +22,7 @@ pub use append::Append;
 pub use compact::{Compacted, History};
 pub use fork::{Conflict, Merge, MergePolicy};
 
-use self::encode::encode;
+pub(crate) use self::encode::encode;
 
 use crate::action::{Action, Entry};
 use crate::error::BundleError;
@@ -43,7 +43,7 @@ use crate::writer::{self, Change, Command, Ending, Opening, Remounted, Worker, W
 /// about as long as one append; `close` does not, and it reports what went wrong.
 pub struct ContextBundle {
     store: Arc<dyn BundleStore>,
-    settings: Settings,
+    pub(crate) settings: Settings,
     header: Header,
     state: Arc<RwLock<State>>,
     remounted: Remounted,

@@ -92,6 +92,16 @@ pub enum BundleError {
         /// The other one.
         other: SessionId,
     },
+    /// A document is about another log than that of the session.
+    #[error(
+        "session {id} has not had these {actions} actions: check the document against the session that it is about"
+    )]
+    Misquoted {
+        /// The session.
+        id: SessionId,
+        /// How many actions the document says that it had.
+        actions: u64,
+    },
     /// Somebody else works on the same files for too long.
     #[error("{} is in use: try again when whoever uses it is done", path.display())]
     Busy {

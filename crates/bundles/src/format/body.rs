@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
+use memchr::memmem;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -66,6 +67,7 @@ pub(crate) fn to_json(action: &Action) -> Result<Vec<u8>, BundleError> {
 }
 
 /// An action as it is to be written.
+#[cfg(test)]
 pub(crate) fn encode_action(action: &Action) -> Result<Encoded, BundleError> {
     encode_json(to_json(action)?)
 }
@@ -163,6 +165,14 @@ impl Unread<'_> {
     /// Whether it is a record of a run, which is nothing to the state of the session.
     pub(crate) fn is_journal(&self) -> bool {
         self.action.get().starts_with(r#"{"journal":"#)
+    }
+
+    /// Whether it is a record that need not be read to be folded: it surely says neither that a run
+    /// has begun, nor that it has finished.
+    pub(crate) fn only_counts(&self) -> bool {
+        let text = self.action.get().as_bytes();
+        let says = |fact: &str| memmem::find(text, fact.as_bytes()).is_some();
+        self.is_journal() && !says(r#""fact":{"started":"#) && !says(r#""fact":{"finished":"#)
     }
 
     /// The blobs that have parts of it.

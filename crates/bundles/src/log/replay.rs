@@ -6,7 +6,7 @@ use crate::action::Entry;
 use crate::error::{BundleError, Damage};
 use crate::format::{BlobId, ChainHead, Frame, Gap, Record, Unread, read_record};
 use crate::session::{Forked, Header};
-use crate::state::State;
+use crate::state::{RunChange, State};
 use crate::store::{BundleStore, Line, SessionReader};
 
 /// How far a log goes.
@@ -108,7 +108,9 @@ impl<'a> Log<'a> {
     ) -> Result<(), BundleError> {
         self.replay(chain, until, &mut |step, line| {
             match step {
-                Step::Action(action) if action.is_journal() => state.apply_record(action.time_ms),
+                Step::Action(action) if action.only_counts() => {
+                    state.apply_record(action.time_ms, RunChange::Other);
+                }
                 Step::Action(action) => state.apply(self.read(&action, line)?),
                 Step::Gap(Gap { state: Some(come_to), .. }) => *state = *come_to,
                 Step::Gap(_) => {}

@@ -6,11 +6,11 @@ use crate::action::Action;
 use crate::error::BundleError;
 use crate::format::{ChainHead, SCHEMA, write_document};
 use crate::log::Tip;
-use crate::state::State;
+use crate::state::{RunState, State};
 use crate::store::Document;
 
 /// What a list shows of a session, as of when it was last written: with a snapshot, with the tags,
-/// and when the session is closed.
+/// when a run begins or ends, and when the session is closed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Card {
@@ -22,6 +22,7 @@ pub(crate) struct Card {
     pub(crate) tags: BTreeSet<String>,
     pub(crate) expires_ms: Option<u64>,
     pub(crate) open_tasks: u64,
+    pub(crate) run: Option<RunState>,
 }
 
 impl Card {
@@ -35,6 +36,7 @@ impl Card {
             tags: state.tags().clone(),
             expires_ms: state.expires_ms(),
             open_tasks: u64::try_from(state.open_tasks().count()).unwrap_or(u64::MAX),
+            run: state.run().cloned(),
         }
     }
 

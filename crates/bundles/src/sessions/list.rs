@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::BundleError;
 use crate::format::{ChainHead, SCHEMA, read_document, write_document};
 use crate::session::{Card, Forked, Header, Meta, SessionId};
+use crate::state::RunState;
 use crate::store::{Document, Listed};
 
 /// What a list says of a session. No log is opened for it.
@@ -24,8 +25,8 @@ pub struct Summary {
     pub log: Option<LogSummary>,
 }
 
-/// What a log had come to when its writer last wrote that down: with a snapshot, with its tags, and
-/// when it was closed. The log itself may have gone on.
+/// What a log had come to when its writer last wrote that down: with a snapshot, with its tags,
+/// when a run began or ended, and when it was closed. The log itself may have gone on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LogSummary {
@@ -43,6 +44,8 @@ pub struct LogSummary {
     pub expires_ms: Option<u64>,
     /// How many pieces of work were open.
     pub open_tasks: u64,
+    /// The run whose journal it is, if it had begun.
+    pub run: Option<RunState>,
 }
 
 /// That a session was deleted.
@@ -152,8 +155,9 @@ impl Summary {
 
 impl From<Card> for LogSummary {
     fn from(card: Card) -> Self {
-        let Card { actions, head, updated_ms, closed, tags, expires_ms, open_tasks, .. } = card;
-        Self { actions, head, updated_ms, closed, tags, expires_ms, open_tasks }
+        let Card { actions, head, updated_ms, closed, tags, expires_ms, open_tasks, run, .. } =
+            card;
+        Self { actions, head, updated_ms, closed, tags, expires_ms, open_tasks, run }
     }
 }
 

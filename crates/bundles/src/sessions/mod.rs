@@ -1,6 +1,7 @@
 //! The sessions of a store.
 
 mod list;
+mod runs;
 
 use std::io::{Read, Seek};
 use std::path::PathBuf;

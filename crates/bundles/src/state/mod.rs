@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use maniple_core::Payload;
+use maniple_core::{Fact, Payload, Record, RunId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,37 @@ pub struct State {
     result: Option<Payload>,
     updated_ms: Option<u64>,
     journal_records: u64,
+    run: Option<RunState>,
+}
+
+/// The run whose journal a session is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct RunState {
+    /// Its identity.
+    pub id: RunId,
+    /// Whether it has returned; one that waits, or was cut short, has not.
+    pub finished: bool,
+}
+
+/// What a record is to the state of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RunChange {
+    Started(RunId),
+    Finished,
+    /// It only counts.
+    Other,
+}
+
+impl From<&Record> for RunChange {
+    fn from(record: &Record) -> Self {
+        match &record.fact {
+            Fact::Started { run, .. } => Self::Started(run.clone()),
+            Fact::Finished { .. } => Self::Finished,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// A value of the host's.
@@ -53,7 +84,7 @@ impl State {
         let Entry { seq, time_ms, action } = entry;
         self.updated_ms = Some(time_ms);
         match action {
-            Action::Journal(_) => self.journal_records += 1,
+            Action::Journal(record) => self.apply_record(time_ms, RunChange::from(&record)),
             Action::Set { key, value } => {
                 self.values.insert(key, Value { value, seq, time_ms });
             }
@@ -86,15 +117,22 @@ impl State {
             Action::Result { value } => self.result = Some(value),
             Action::Note { .. }
             | Action::ToolCall { .. }
+            | Action::Delegated { .. }
+            | Action::HandedOff(_)
             | Action::Error { .. }
             | Action::Closed => {}
         }
     }
 
-    /// Folds one more record of a run in, without reading it.
-    pub(crate) fn apply_record(&mut self, time_ms: u64) {
+    /// Folds one more record of a run in.
+    pub(crate) fn apply_record(&mut self, time_ms: u64, change: RunChange) {
         self.updated_ms = Some(time_ms);
         self.journal_records += 1;
+        match change {
+            RunChange::Started(id) => self.run = Some(RunState { id, finished: false }),
+            RunChange::Finished => self.run.iter_mut().for_each(|run| run.finished = true),
+            RunChange::Other => {}
+        }
     }
 
     /// The host's value of that key, read as a `T`; `None` if it was not set, or removed.
@@ -144,6 +182,11 @@ impl State {
     /// When the last action was accepted: milliseconds since the Unix epoch. `None` without one.
     pub fn updated_ms(&self) -> Option<u64> {
         self.updated_ms
+    }
+
+    /// The run whose journal the session is, if it has begun.
+    pub fn run(&self) -> Option<&RunState> {
+        self.run.as_ref()
     }
 
     /// How many records of runs the session has.

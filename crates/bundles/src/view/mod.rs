@@ -173,7 +173,7 @@ impl SessionView {
         Tail::start(self.clone(), from)
     }
 
-    async fn offload<T: Send + 'static>(
+    pub(crate) async fn offload<T: Send + 'static>(
         &self,
         job: impl FnOnce(Self) -> Result<T, BundleError> + Send + 'static,
     ) -> Result<T, BundleError> {

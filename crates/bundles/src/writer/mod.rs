@@ -21,7 +21,7 @@ use crate::durability::Durability;
 use crate::error::{Attempt, BundleError};
 use crate::format::Encoded;
 use crate::session::Header;
-use crate::state::State;
+use crate::state::{RunChange, State};
 use crate::store::BundleStore;
 
 /// What the thread is asked to do.
@@ -49,7 +49,7 @@ pub(crate) struct Append {
 /// What an action is to the state.
 pub(crate) enum Change {
     /// A record of a run.
-    Record,
+    Record(RunChange),
     /// It is folded in.
     Action(Action),
 }

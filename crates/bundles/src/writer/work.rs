@@ -11,10 +11,10 @@ use crate::action::{Action, Entry};
 use crate::bundle::now_ms;
 use crate::durability::Durability;
 use crate::error::BundleError;
-use crate::format::encode_action;
+use crate::format::Encoded;
 use crate::log::{Log, Tip};
 use crate::session::{Card, Header};
-use crate::state::State;
+use crate::state::{RunChange, State};
 use crate::store::{BundleStore, Document, SessionReader, SessionWriter};
 
 /// The work of the thread.
@@ -96,9 +96,12 @@ impl Worker {
     }
 
     /// Writes an action at once, as everything accepted before is.
-    pub(crate) fn append_now(&mut self, action: Action) -> Result<u64, BundleError> {
+    pub(crate) fn append_now(
+        &mut self,
+        action: Action,
+        encoded: Encoded,
+    ) -> Result<u64, BundleError> {
         let time_ms = now_ms();
-        let encoded = encode_action(&action)?;
         let seq = self.batch.push(&self.header, time_ms, encoded);
         self.batch.commit(&mut *self.writer, self.durability.commit())?;
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
@@ -203,7 +206,7 @@ impl Worker {
 
     fn append(&mut self, append: Append, queue: &mut Queue) {
         let Append { time_ms, action, change, done } = append;
-        if let (Change::Record, Some(source)) = (&change, &self.journal_stopped) {
+        if let (Change::Record(_), Some(source)) = (&change, &self.journal_stopped) {
             // Whoever dropped the future did not want to know.
             let _ = done.send(Err(self.stopped(source)));
             return;
@@ -223,7 +226,7 @@ impl Worker {
         }
         let committed = self.batch.commit(&mut *self.writer, self.durability.commit());
         if let Err(error) = &committed
-            && queue.waiting.iter().any(|waiting| matches!(waiting.change, Change::Record))
+            && queue.waiting.iter().any(|waiting| matches!(waiting.change, Change::Record(_)))
         {
             // What is durable of a run is always a prefix of what was accepted.
             self.stop_journal(error);
@@ -234,7 +237,10 @@ impl Worker {
         for Waiting { seq, time_ms, change, done } in waiting {
             match change {
                 _ if committed.is_err() => {}
-                Change::Record => state.apply_record(time_ms),
+                Change::Record(change) => {
+                    is_shown |= change != RunChange::Other;
+                    state.apply_record(time_ms, change);
+                }
                 Change::Action(action) => {
                     is_shown |= Card::shows(&action);
                     state.apply(Entry { seq, time_ms, action });

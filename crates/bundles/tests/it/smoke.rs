@@ -128,3 +128,11 @@ async fn it_lives() {
     let out = std::process::Command::new("find").arg(".").current_dir(dir.path()).output().unwrap();
     println!("{}", String::from_utf8_lossy(&out.stdout));
 }
+
+#[tokio::test]
+async fn runs() {
+    let memory = MemoryStore::new();
+    maniple_core::testkit::check_run_store(|| async { Sessions::new(memory.clone()) }).await;
+    let dir = tempfile::tempdir().unwrap();
+    maniple_core::testkit::check_run_store(|| async { Sessions::in_dir(dir.path()) }).await;
+}
