@@ -25,7 +25,7 @@ mod walk;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use maniple::bundles::{ContextBundle, Durability, Meta};
+use maniple::bundles::{ContextBundle, Durability, Meta, Sessions};
 use maniple::core::{BaseAgent, Run};
 
 use command::Command;
@@ -85,17 +85,8 @@ async fn open_session(
     let meta = Meta::new("brief")
         .with_label("question", task.question.as_str())
         .with_label("folder", task.root.to_string_lossy());
-    let session = ContextBundle::open_or_create(dir, meta.clone(), Durability::Buffered).await?;
-    for (label, wanted) in meta.labels() {
-        let found = session.meta().label(label).unwrap_or_default();
-        if found != wanted || session.meta().name() != meta.name() {
-            return Err(Problem::OtherSession {
-                dir: dir.to_owned(),
-                label: label.to_owned(),
-                found: found.to_owned(),
-            });
-        }
-    }
+    let sessions = Sessions::in_dir(dir).with_durability(Durability::Buffered);
+    let session = sessions.open_or_create(meta).await?;
     output::recovered(session.recovered());
     Ok(Arc::new(session))
 }

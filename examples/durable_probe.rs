@@ -37,7 +37,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use maniple::bundles::{ContextBundle, Durability, Meta};
+use maniple::bundles::{ContextBundle, Durability, Meta, Sessions};
 use maniple::core::{AgentError, Run};
 use serde::Serialize;
 
@@ -110,23 +110,12 @@ async fn open_session(command: &Command) -> Result<Arc<ContextBundle>, Problem> 
         .with_label("pattern", command.pattern.name())
         .with_label("number of steps", command.steps.to_string())
         .with_label("effect", command.effect.name());
-    let dir = &command.session;
-    let session = ContextBundle::open_or_create(dir, meta.clone(), Durability::Synced).await?;
-    let labels = meta.labels().map(|(label, wanted)| (label, session.meta().label(label), wanted));
-    let named = ("program", Some(session.meta().name()), meta.name());
-    for (label, found, wanted) in std::iter::once(named).chain(labels) {
-        if found != Some(wanted) {
-            return Err(Problem::OtherSession {
-                dir: dir.to_owned(),
-                label: label.to_owned(),
-                found: found.unwrap_or_default().to_owned(),
-            });
-        }
-    }
+    let sessions = Sessions::in_dir(&command.session).with_durability(Durability::Synced);
+    let session = sessions.open_or_create(meta).await?;
     if let Some(recovery) = session.recovered() {
         eprintln!(
-            "durable_probe: the session ended in the middle of line {}: {} bytes erased",
-            recovery.line, recovery.erased_bytes
+            "durable_probe: the session ended in the middle of action {}: {} bytes erased",
+            recovery.seq, recovery.erased_bytes
         );
     }
     Ok(Arc::new(session))

@@ -42,7 +42,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures::stream;
-use maniple::bundles::{ContextBundle, Durability, Meta};
+use maniple::bundles::{ContextBundle, Durability, Meta, Sessions};
 use maniple::core::{Run, RunStats};
 use maniple::orchestration::{Inputs, MapReduce, combiner, per_key};
 use tokio::sync::mpsc;
@@ -135,18 +135,8 @@ async fn open_session(dir: &Path, task: &Task) -> Result<Arc<ContextBundle>, Pro
         .with_label("folder", task.root.to_string_lossy())
         .with_label("chunk size", task.chunk.to_string());
     // What is counted again after a power loss costs less than a sync for each chunk.
-    let session = ContextBundle::open_or_create(dir, meta.clone(), Durability::Buffered).await?;
-    let labels = meta.labels().map(|(label, wanted)| (label, session.meta().label(label), wanted));
-    let named = ("program", Some(session.meta().name()), meta.name());
-    for (label, found, wanted) in std::iter::once(named).chain(labels) {
-        if found != Some(wanted) {
-            return Err(Problem::OtherSession {
-                dir: dir.to_owned(),
-                label: label.to_owned(),
-                found: found.unwrap_or_default().to_owned(),
-            });
-        }
-    }
+    let sessions = Sessions::in_dir(dir).with_durability(Durability::Buffered);
+    let session = sessions.open_or_create(meta).await?;
     output::recovered(session.recovered());
     Ok(Arc::new(session))
 }

@@ -24,9 +24,9 @@ pub(crate) fn failed(problem: &Problem, form: Form) {
 /// Says what opening the session has erased: the last record of a process that was killed in the
 /// middle of it.
 pub(crate) fn recovered(recovery: Option<Recovery>) {
-    if let Some(Recovery { line, erased_bytes, .. }) = recovery {
+    if let Some(Recovery { seq, erased_bytes, .. }) = recovery {
         eprintln!(
-            "brief: the session ended in the middle of line {line}: {erased_bytes} bytes erased"
+            "brief: the session ended in the middle of action {seq}: {erased_bytes} bytes erased"
         );
     }
 }

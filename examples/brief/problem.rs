@@ -26,11 +26,6 @@ pub(crate) enum Problem {
     SmallBudget { budget: usize, fixed: usize },
     #[error("there is no text to read in {folder}: {skipped}")]
     Empty { folder: String, skipped: String },
-    #[error(
-        "the session in {} is of another {label} ({found:?}): give another --session, or none",
-        dir.display()
-    )]
-    OtherSession { dir: PathBuf, label: String, found: String },
     #[error(transparent)]
     Session(#[from] BundleError),
     #[error("cannot write {}: {source}", path.display())]
@@ -59,8 +54,7 @@ impl Problem {
             | Self::NotAFolder { .. }
             | Self::NoBudget
             | Self::NoQuestion
-            | Self::SmallBudget { .. }
-            | Self::OtherSession { .. } => ExitCode::from(2),
+            | Self::SmallBudget { .. } => ExitCode::from(2),
             _ => ExitCode::FAILURE,
         }
     }

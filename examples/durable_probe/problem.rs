@@ -11,11 +11,6 @@ use maniple::core::AgentError;
 pub(crate) enum Problem {
     #[error("there is no step {step} to fail at: the last one is {last}")]
     NoSuchStep { step: u64, last: u64 },
-    #[error(
-        "the session in {} is of another {label} ({found:?}): give another --session",
-        dir.display()
-    )]
-    OtherSession { dir: PathBuf, label: String, found: String },
     #[error(transparent)]
     Session(#[from] BundleError),
     #[error("cannot append to {}: {source}", path.display())]
@@ -40,7 +35,7 @@ impl Problem {
     /// be changed.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::NoSuchStep { .. } | Self::OtherSession { .. } => ExitCode::from(2),
+            Self::NoSuchStep { .. } => ExitCode::from(2),
             Self::Parked { .. } => ExitCode::from(3),
             _ => ExitCode::FAILURE,
         }

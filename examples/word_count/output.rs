@@ -65,9 +65,9 @@ pub(crate) fn tell(counted: &Counted, has_session: bool, wall: Duration) {
 /// Says what opening the session has erased: the last record of a process that was killed in the
 /// middle of it.
 pub(crate) fn recovered(recovery: Option<Recovery>) {
-    if let Some(Recovery { line, erased_bytes, .. }) = recovery {
+    if let Some(Recovery { seq, erased_bytes, .. }) = recovery {
         eprintln!(
-            "word_count: the session ended in the middle of line {line}: {erased_bytes} bytes erased"
+            "word_count: the session ended in the middle of action {seq}: {erased_bytes} bytes erased"
         );
     }
 }

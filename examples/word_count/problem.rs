@@ -15,11 +15,6 @@ pub(crate) enum Problem {
     NotAFolder { folder: PathBuf },
     #[error("nothing was counted: none of the {skipped} files and folders can be read")]
     NothingReadable { skipped: u64 },
-    #[error(
-        "the session in {} is of another {label} ({found:?}): give another --session, or none",
-        dir.display()
-    )]
-    OtherSession { dir: PathBuf, label: String, found: String },
     #[error(transparent)]
     Session(#[from] BundleError),
     #[error("cannot write the standard output: {source}")]
@@ -34,9 +29,7 @@ impl Problem {
     /// 2 where the command has to be changed, 1 where the world has to be.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Folder { .. } | Self::NotAFolder { .. } | Self::OtherSession { .. } => {
-                ExitCode::from(2)
-            }
+            Self::Folder { .. } | Self::NotAFolder { .. } => ExitCode::from(2),
             _ => ExitCode::FAILURE,
         }
     }

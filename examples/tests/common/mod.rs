@@ -42,3 +42,35 @@ pub(crate) fn kill_once(
     // It may have ended by itself in between.
     alive && status.code().is_none()
 }
+
+/// The files of the logs of all sessions in a folder, in their order.
+pub(crate) fn chunks(sessions: &Path) -> Vec<PathBuf> {
+    let list = |dir: &Path| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(dir).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    };
+    let mut chunks: Vec<PathBuf> = list(sessions)
+        .iter()
+        .flat_map(|session| list(session))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+        .collect();
+    chunks.sort();
+    chunks
+}
+
+/// What the logs of all sessions in a folder say, without the room behind it.
+pub(crate) fn log(sessions: &Path) -> String {
+    let chunks = chunks(sessions);
+    // One may have been put in place of another meanwhile.
+    let read = |path: &PathBuf| std::fs::read(path).unwrap_or_default();
+    let log: Vec<u8> = chunks.iter().flat_map(read).filter(|byte| *byte != 0).collect();
+    String::from_utf8_lossy(&log).into_owned()
+}
+
+/// Damages the one log in a folder by putting other text in the place of some.
+pub(crate) fn damage(sessions: &Path, text: &str, other: &str) {
+    let [chunk] = &chunks(sessions)[..] else { panic!("there is not one chunk") };
+    let log = std::fs::read_to_string(chunk).unwrap();
+    assert!(log.contains(text));
+    std::fs::write(chunk, log.replacen(text, other, 1)).unwrap();
+}

@@ -102,8 +102,9 @@ impl Sessions {
         self.open(Opening::Remount(id)).await
     }
 
-    /// Opens the newest session of this name, or creates it with `meta` if there is none. A session
-    /// that exists keeps the meta that it has. Of two callers at once, one creates it.
+    /// Opens the newest session of this meta, the name and all labels, or creates it if there is none:
+    /// a host that can say what a session is about need not keep its id. Of two callers at once, one
+    /// creates it.
     ///
     /// # Errors
     /// Those of [`create`](Self::create) and [`remount`](Self::remount), but for the one that says

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -9,7 +10,7 @@ use crate::error::BundleError;
 use crate::session::{Meta, Point};
 use crate::view::SessionView;
 
-/// A run is the session of its name: the newest, where there are more.
+/// A run is the session of its name that has no labels: the newest, where there are more.
 impl RunStore for Sessions {
     fn open<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn Journal>, RunStoreError>> {
         let opened = async move {
@@ -32,10 +33,9 @@ impl RunStore for Sessions {
             let unlisted = |error| RunStoreError::Unlisted { source: Source::new(error) };
             let sessions = self.list(&Filter::all()).await.map_err(unlisted)?;
             // The newest of a name is the one that is opened by it.
-            let newest: std::collections::BTreeMap<_, _> = sessions
-                .into_iter()
-                .map(|session| (session.meta.name().to_owned(), session))
-                .collect();
+            let sessions = sessions.into_iter().filter(|one| one.meta.labels().count() == 0);
+            let newest: BTreeMap<_, _> =
+                sessions.map(|one| (one.meta.name().to_owned(), one)).collect();
             let store = Arc::clone(&self.store);
             let unfinished = move || {
                 let runs = newest.into_values().filter_map(|session| {

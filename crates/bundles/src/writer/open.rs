@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::BundleError;
 use crate::format::{ChainHead, SCHEMA, read_document, write_document};
 use crate::log::{Chain, Log, Tip, missing};
-use crate::session::{Header, SessionId};
+use crate::session::{Card, Header, SessionId};
 use crate::state::State;
 use crate::store::{BundleStore, Document, NewSession, Recovery, SessionReader, SessionWriter};
 
@@ -16,7 +16,7 @@ pub(crate) enum Opening {
     Create(Header),
     /// It is there.
     Remount(SessionId),
-    /// If there is none of this name, it is made.
+    /// If there is none of this meta, it is made.
     RemountOrCreate(Header),
     /// It is made with what it shares with another, which comes to this.
     Fork(Header, Box<State>),
@@ -72,11 +72,10 @@ pub(super) fn open(store: &dyn BundleStore, opening: Opening) -> Result<Opened, 
         Opening::RemountOrCreate(header) => {
             let bytes = header.to_bytes()?;
             let new = new_session(&header, &bytes);
-            let name = header.meta.name();
             let made = store.create_unless(&new, &mut |other| {
                 // One that cannot be read is not the one that is looked for.
                 let other = Header::from_bytes(other, "header".as_ref());
-                other.is_ok_and(|other| other.meta.name() == name)
+                other.is_ok_and(|other| other.meta == header.meta)
             })?;
             match made {
                 Ok(writer) => Ok(created(header, writer)),
@@ -125,7 +124,12 @@ fn remount(store: &dyn BundleStore, writer: Box<dyn SessionWriter>) -> Result<Op
         Some(Snapshot { actions, head, state, .. }) => (Chain::new(&header, actions, head), state),
         None => (Chain::from_the_beginning(&header), State::default()),
     };
-    if chain.actions() > tip.actions {
+    // What was closed was durable. A card that cannot be read says nothing that the log does not.
+    let closed_at = match read_card(reader) {
+        Ok(Some(card)) if card.closed => card.actions,
+        _ => 0,
+    };
+    if chain.actions().max(closed_at) > tip.actions {
         return Err(missing(writer.location(), tip.actions));
     }
     log.fold(&mut chain, &mut state, u64::MAX)?;
@@ -149,6 +153,12 @@ pub(crate) fn read_snapshot(reader: &dyn SessionReader) -> Result<Option<Snapsho
     let bytes = reader.document(Document::Snapshot)?;
     let path = reader.location().join("snapshot.json");
     bytes.map(|bytes| read_document(Document::Snapshot, &bytes, &path)).transpose()
+}
+
+fn read_card(reader: &dyn SessionReader) -> Result<Option<Card>, BundleError> {
+    let bytes = reader.document(Document::Card)?;
+    let path = reader.location().join("card.json");
+    bytes.map(|bytes| read_document(Document::Card, &bytes, &path)).transpose()
 }
 
 /// What everything in the store is asked through.
