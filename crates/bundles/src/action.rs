@@ -129,6 +129,12 @@ impl Action {
     ];
 }
 
+impl Action {
+    /// Those that change nothing about the state of a session.
+    pub(crate) const WEIGHTLESS: [&str; 5] =
+        ["note", "tool_call", "delegated", "handed_off", "error"];
+}
+
 impl From<Record> for Action {
     fn from(record: Record) -> Self {
         Self::Journal(record)

@@ -5,7 +5,7 @@ use crate::error::BundleError;
 use crate::format::{Frame, Gap, write_frame, write_gap};
 use crate::log::{Chain, Log, Step, Tip};
 use crate::session::Header;
-use crate::state::{RunChange, State};
+use crate::state::State;
 use crate::store::{Line, Lines};
 use crate::writer::Worker;
 
@@ -154,11 +154,7 @@ impl<'a> Rewrite<'a> {
             }
             Step::Action(action) => {
                 self.dropped += u64::from(self.gap.is_some());
-                if action.only_counts() {
-                    self.state.apply_record(action.time_ms, RunChange::Other);
-                } else {
-                    self.state.apply(log.read(&action, line)?);
-                }
+                log.fold_one(&action, line, &mut self.state)?;
             }
         }
         self.tip = Tip { actions: line.seq().saturating_add(1), head };

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 
 use maniple_core::Payload;
 
@@ -8,7 +9,7 @@ use crate::error::BundleError;
 use crate::log::{Log, Tip};
 use crate::session::{Fork, Meta, Point, SessionId};
 use crate::sessions::Settings;
-use crate::view::{SessionView, common, folded, since};
+use crate::view::{Folded, SessionView, common, folded, since};
 use crate::writer::{Opening, Worker};
 
 /// Which value counts where a session and its fork have both changed one.
@@ -123,12 +124,15 @@ impl ContextBundle {
 
 /// How the fork is opened.
 fn fork_of(log: &Log<'_>, worker: &Worker, at: &Point, meta: Meta) -> Result<Opening, BundleError> {
-    let header = worker.header();
-    let at = match at {
-        Point::End => &Point::Behind(worker.tip().actions),
-        at => at,
+    let (header, tip) = (worker.header(), worker.tip());
+    let is_tip = matches!(at, Point::End) || *at == Point::Behind(tip.actions);
+    let folded = if is_tip {
+        let state = worker.state();
+        let state = state.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Folded { tip, state }
+    } else {
+        folded(log, header, worker.reader(), at)?
     };
-    let folded = folded(log, header, worker.reader(), at)?;
     let Tip { actions, head } = folded.tip;
     let fork = header.fork(&Fork { at: actions, head }, SessionId::generate(), now_ms(), meta);
     Ok(Opening::Fork(fork, Box::new(folded.state)))

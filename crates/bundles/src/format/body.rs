@@ -36,6 +36,17 @@ pub(crate) struct Unread<'a> {
     action: &'a RawValue,
 }
 
+/// What an action is to the state of its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Weight {
+    /// It is one more record of a run.
+    Record,
+    /// It happened, and no more.
+    None,
+    /// It has to be read.
+    Unknown,
+}
+
 /// What stands for actions that were dropped.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -167,12 +178,19 @@ impl Unread<'_> {
         self.action.get().starts_with(r#"{"journal":"#)
     }
 
-    /// Whether it is a record that need not be read to be folded: it surely says neither that a run
-    /// has begun, nor that it has finished.
-    pub(crate) fn only_counts(&self) -> bool {
-        let text = self.action.get().as_bytes();
-        let says = |fact: &str| memmem::find(text, fact.as_bytes()).is_some();
-        self.is_journal() && !says(r#""fact":{"started":"#) && !says(r#""fact":{"finished":"#)
+    /// What it is to the state of its session, as far as that can be told without reading it.
+    pub(crate) fn weight(&self) -> Weight {
+        let text = self.action.get();
+        if self.is_journal() {
+            let says = |fact: &str| memmem::find(text.as_bytes(), fact.as_bytes()).is_some();
+            let may_be = says(r#""fact":{"started":"#) || says(r#""fact":{"finished":"#);
+            return if may_be { Weight::Unknown } else { Weight::Record };
+        }
+        let kind = text.strip_prefix(r#"{""#).and_then(|rest| rest.split_once('"'));
+        match kind {
+            Some((kind, _)) if Action::WEIGHTLESS.contains(&kind) => Weight::None,
+            _ => Weight::Unknown,
+        }
     }
 
     /// The blobs that have parts of it.

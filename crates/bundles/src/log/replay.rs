@@ -4,7 +4,7 @@ use std::path::Path;
 use super::{Chain, Verified};
 use crate::action::Entry;
 use crate::error::{BundleError, Damage};
-use crate::format::{BlobId, ChainHead, Frame, Gap, Record, Unread, read_record};
+use crate::format::{BlobId, ChainHead, Frame, Gap, Record, Unread, Weight, read_record};
 use crate::session::{Forked, Header};
 use crate::state::{RunChange, State};
 use crate::store::{BundleStore, Line, SessionReader};
@@ -108,15 +108,27 @@ impl<'a> Log<'a> {
     ) -> Result<(), BundleError> {
         self.replay(chain, until, &mut |step, line| {
             match step {
-                Step::Action(action) if action.only_counts() => {
-                    state.apply_record(action.time_ms, RunChange::Other);
-                }
-                Step::Action(action) => state.apply(self.read(&action, line)?),
+                Step::Action(action) => self.fold_one(&action, line, state)?,
                 Step::Gap(Gap { state: Some(come_to), .. }) => *state = *come_to,
                 Step::Gap(_) => {}
             }
             Ok(ControlFlow::Continue(()))
         })
+    }
+
+    /// Folds one action, which is read only if it has to be.
+    pub(crate) fn fold_one(
+        &self,
+        action: &Unread<'_>,
+        line: Line<'_>,
+        state: &mut State,
+    ) -> Result<(), BundleError> {
+        match action.weight() {
+            Weight::Record => state.apply_record(action.time_ms, RunChange::Other),
+            Weight::None => state.touch(action.time_ms),
+            Weight::Unknown => state.apply(self.read(action, line)?),
+        }
+        Ok(())
     }
 
     /// Shows the actions from `from` on that are there, each checked with everything before it.

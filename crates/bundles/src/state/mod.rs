@@ -82,7 +82,7 @@ impl State {
     /// Folds one more action in.
     pub(crate) fn apply(&mut self, entry: Entry) {
         let Entry { seq, time_ms, action } = entry;
-        self.updated_ms = Some(time_ms);
+        self.touch(time_ms);
         match action {
             Action::Journal(record) => self.apply_record(time_ms, RunChange::from(&record)),
             Action::Set { key, value } => {
@@ -124,9 +124,14 @@ impl State {
         }
     }
 
+    /// Something happened that changes nothing else.
+    pub(crate) fn touch(&mut self, time_ms: u64) {
+        self.updated_ms = Some(time_ms);
+    }
+
     /// Folds one more record of a run in.
     pub(crate) fn apply_record(&mut self, time_ms: u64, change: RunChange) {
-        self.updated_ms = Some(time_ms);
+        self.touch(time_ms);
         self.journal_records += 1;
         match change {
             RunChange::Started(id) => self.run = Some(RunState { id, finished: false }),

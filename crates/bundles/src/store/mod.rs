@@ -211,7 +211,9 @@ pub trait SessionWriter: SessionReader {
     /// As for [`append`](Self::append).
     fn sync(&mut self) -> Result<(), BundleError>;
 
-    /// Puts a document in place of the one before, durably, and whole or not at all.
+    /// Puts a document in place of the one before, durably, and whole or not at all. A
+    /// [`Card`](Document::Card) need not be durable: the loss of power may leave the one before, none,
+    /// or one that cannot be read.
     ///
     /// # Errors
     /// As for [`append`](Self::append).

@@ -115,6 +115,14 @@ pub(super) fn put(
     disk.rename(temporary, path).attempt("put in place", path)
 }
 
+/// Writes over a file, or makes it. Whoever reads meanwhile may see a part of it, and so may a crash.
+pub(super) fn overwrite(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), BundleError> {
+    let mut file = open_or_create(disk, path, "open")?;
+    write_all_at(&mut *file, 0, bytes).attempt("write", path)?;
+    let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    file.set_len(len).attempt("cut", path)
+}
+
 fn write_new(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<Box<dyn DiskFile>, BundleError> {
     remove_if_any(disk, path)?;
     let mut file = disk.open(path, Access::CreateNew).attempt("create", path)?;

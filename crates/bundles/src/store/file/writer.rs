@@ -224,8 +224,12 @@ impl SessionWriter for FileWriter {
 
     fn put_document(&mut self, document: Document, content: &[u8]) -> Result<(), BundleError> {
         self.require_life()?;
-        let path = self.place.document(document);
-        files::write_atomically(self.place.disk(), &path, &self.place.temporary(), content)
+        let (path, temporary) = (self.place.document(document), self.place.temporary());
+        match document {
+            // It says nothing that the log does not, so it is not worth a sync.
+            Document::Card => files::overwrite(self.place.disk(), &path, content),
+            _ => files::write_atomically(self.place.disk(), &path, &temporary, content),
+        }
     }
 
     fn rewrite(&mut self, first_changed: u64, lines: &Lines) -> Result<(), BundleError> {
