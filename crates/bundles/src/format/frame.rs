@@ -76,13 +76,17 @@ impl Claims {
             return Some(Self::Seal);
         }
         let (seq, rest) = number(body.strip_prefix(br#"{"seq":"#)?)?;
-        let action = || {
-            let (_, rest) = number(rest.strip_prefix(br#""time":"#)?)?;
-            let (schema, rest) = number(rest.strip_prefix(br#""schema":"#)?)?;
-            let (synced, _) = number(rest.strip_prefix(br#""synced":"#)?)?;
-            (schema == u64::from(SCHEMA)).then_some(Self::Action { seq, synced })
-        };
-        Some(action().unwrap_or(Self::Numbered { seq }))
+        if rest.starts_with(br#""gap":"#) {
+            return Some(Self::Numbered { seq });
+        }
+        // A torn line says nothing, so all of it is looked for.
+        let (_, rest) = number(rest.strip_prefix(br#""time":"#)?)?;
+        let (schema, rest) = number(rest.strip_prefix(br#""schema":"#)?)?;
+        if schema != u64::from(SCHEMA) {
+            return Some(Self::Numbered { seq });
+        }
+        let (synced, _) = number(rest.strip_prefix(br#""synced":"#)?)?;
+        Some(Self::Action { seq, synced })
     }
 
     /// The number of the action that the line is about, or of the last that it stands for.
