@@ -126,12 +126,18 @@ impl Chunk {
     pub(super) fn tail(&self, header: &Header) -> Result<Tail, BundleError> {
         let mut chain = self.chain(header);
         let (mut end, mut last_at, mut unsynced_at) = (self.first_at, None, self.first_at);
+        let mut stated = chain.head();
         let mut synced = 0;
         // Where the lines begin, as far back as they can still turn out not to be synced.
         let mut begins: Vec<(u64, usize)> = Vec::new();
         let flaw = loop {
             let Some(line) = self.line_at(end) else { break Damage::Malformed };
             let seq = chain.actions();
+            if is_seal(line, seq, &stated) {
+                // Something was appended all the same, because the seal was refused, and the first
+                // of it is lost.
+                break Damage::Malformed;
+            }
             let frame = match chain.follow(line) {
                 Ok(frame) => frame,
                 Err(Flaw::Broken(found)) => break found,
@@ -142,6 +148,7 @@ impl Chunk {
                 // The lines of schema 0 do not say, and a gap is synced when it can be read.
                 _ => {}
             }
+            stated = frame.stated_head().unwrap_or(stated);
             begins.push((seq, end));
             last_at = Some(end);
             end += line.len() + 1;
