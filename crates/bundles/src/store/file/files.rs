@@ -23,7 +23,21 @@ pub(super) fn make_dir(disk: &dyn Disk, dir: &Path) -> Result<(), BundleError> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists && disk.is_dir(dir) => Ok(()),
         made => made.attempt("create the directory", dir),
     }?;
-    sync_entry(disk, dir)
+    or_unmake(disk, dir, sync_entry(disk, dir))
+}
+
+/// Removes a directory whose entry could not be synced, if it is empty: a later sync would say that
+/// it is durable, and need not write it, so it is to be made anew.
+fn or_unmake(
+    disk: &dyn Disk,
+    dir: &Path,
+    synced: Result<(), BundleError>,
+) -> Result<(), BundleError> {
+    if synced.is_err() {
+        // If this fails too, the first failure says more.
+        let _ = disk.remove_dir(dir);
+    }
+    synced
 }
 
 /// Makes the entry of a directory durable that somebody else made, perhaps one like this process,
@@ -35,7 +49,7 @@ fn sync_found(disk: &dyn Disk, dir: &Path) -> Result<(), BundleError> {
     match disk.sync_dir(above(dir)) {
         // Who may make directories there can, as a rule, open it, so this one is somebody else's.
         Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
-        synced => synced.attempt("sync the directory", above(dir)),
+        synced => or_unmake(disk, dir, synced.attempt("sync the directory", above(dir))),
     }
 }
 
@@ -99,9 +113,19 @@ pub(super) fn write_atomically(
     temporary: &Path,
     bytes: &[u8],
 ) -> Result<(), BundleError> {
-    write_new(disk, temporary, bytes)?.sync_all().attempt("sync", temporary)?;
-    disk.rename(temporary, path).attempt("put in place", path)?;
+    replace(disk, path, temporary, bytes)?;
     sync_entry(disk, path)
+}
+
+/// Puts a file in place whole. Until its entry is synced, a power loss leaves it or the one before.
+pub(super) fn replace(
+    disk: &dyn Disk,
+    path: &Path,
+    temporary: &Path,
+    bytes: &[u8],
+) -> Result<(), BundleError> {
+    write_new(disk, temporary, bytes)?.sync_all().attempt("sync", temporary)?;
+    disk.rename(temporary, path).attempt("put in place", path)
 }
 
 /// Puts a file in place whole. It is not durable, nor is its entry.

@@ -30,6 +30,8 @@ pub(super) struct FileWriter {
     /// What is kept under its name, for sure.
     blobs: BTreeSet<BlobId>,
     unsynced_blobs: BTreeSet<BlobId>,
+    /// The directory of the blobs is there, durably.
+    has_blobs_dir: bool,
     /// Lines or blobs were written that are not synced.
     unsynced: bool,
     /// A sync failed.
@@ -55,6 +57,7 @@ impl FileWriter {
             last,
             blobs: BTreeSet::new(),
             unsynced_blobs: BTreeSet::new(),
+            has_blobs_dir: false,
             unsynced: false,
             stopped: None,
         }
@@ -130,12 +133,13 @@ impl FileWriter {
         let disk = self.place.disk();
         let synced = self.unsynced_blobs.iter().try_for_each(|id| {
             let path = self.place.blob(*id);
-            let mut file = disk.open(&path, Access::Write).attempt("open", &path)?;
-            file.sync_all().attempt("sync", &path)
+            let file = disk.open(&path, Access::Write).attempt("open", &path);
+            let synced = file.map_err(Failure::Refused)?.sync_all().attempt("sync", &path);
+            synced.map_err(Failure::Doubtful)
         });
-        let synced = synced.and_then(|()| files::sync_dir(disk, &self.place.blobs()));
-        if let Err(error) = synced {
-            return Err(self.failed(Failure::Doubtful(error)));
+        let sync_entries = || files::sync_dir(disk, &self.place.blobs());
+        if let Err(failure) = synced.and_then(|()| sync_entries().map_err(Failure::Doubtful)) {
+            return Err(self.failed(failure));
         }
         self.blobs.append(&mut self.unsynced_blobs);
         Ok(())
@@ -197,13 +201,22 @@ impl SessionWriter for FileWriter {
 
     fn put_blob(&mut self, id: BlobId, content: &[u8]) -> Result<(), BundleError> {
         self.require_life()?;
-        // One that another process left may not be whole, or not on the disk, so it is put anew.
         if self.blobs.contains(&id) || self.unsynced_blobs.contains(&id) {
             return Ok(());
         }
-        files::make_dir(self.place.disk(), &self.place.blobs())?;
+        let disk = self.place.disk();
+        if !self.has_blobs_dir {
+            files::make_dir(disk, &self.place.blobs())?;
+            self.has_blobs_dir = true;
+        }
         let (path, temporary) = (self.place.blob(id), self.place.temporary());
-        files::put(self.place.disk(), &path, &temporary, content)?;
+        if files::exists(disk, &path)? {
+            // One that another process left may not be whole, or not on the disk. It may also be
+            // needed, so what comes in its place is synced before.
+            files::replace(disk, &path, &temporary, content)?;
+        } else {
+            files::put(disk, &path, &temporary, content)?;
+        }
         self.unsynced_blobs.insert(id);
         Ok(())
     }
@@ -249,7 +262,10 @@ impl SessionWriter for FileWriter {
         if shared > first_changed {
             return Err(BundleError::Shared { id: self.place.id, actions: shared });
         }
-        replace_all(&self.place, begin, lines)?;
+        if let Err(error) = replace_all(&self.place, begin, lines) {
+            // The one log may be seen now, and the other be on the disk.
+            return Err(self.failed(Failure::Doubtful(error)));
+        }
         self.blobs.clear();
         self.last = Some((seq, last.to_vec()));
         Ok(())
