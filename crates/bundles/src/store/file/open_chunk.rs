@@ -9,12 +9,14 @@ use crate::error::{Attempt, BundleError};
 use crate::format::ChainHead;
 
 /// How large a chunk becomes before the next one is begun.
-pub(super) const CHUNK_BYTES: u64 = 16 * 1024 * 1024;
+///
+/// These sizes are small in tests, so that the simulation comes by each of them often.
+pub(super) const CHUNK_BYTES: u64 = if cfg!(test) { 8 * 1024 } else { 16 * 1024 * 1024 };
 
 /// The least and the most room that is made at once. A file that is overwritten is synced faster
 /// than one that grows.
-const LEAST_ROOM: u64 = 64 * 1024;
-const MOST_ROOM: u64 = 1024 * 1024;
+const LEAST_ROOM: u64 = if cfg!(test) { 1024 } else { 64 * 1024 };
+const MOST_ROOM: u64 = if cfg!(test) { 4 * 1024 } else { 1024 * 1024 };
 
 /// The chunk that is written to.
 #[derive(Debug)]
@@ -38,6 +40,14 @@ pub(super) enum Failure {
     Refused(BundleError),
     /// A sync failed. What the system shows need not be what is on the disk.
     Doubtful(BundleError),
+}
+
+impl Failure {
+    /// What the system said.
+    pub(super) fn why(self) -> BundleError {
+        let (Self::Refused(error) | Self::Doubtful(error)) = self;
+        error
+    }
 }
 
 impl OpenChunk {
@@ -134,6 +144,10 @@ impl OpenChunk {
         let written =
             write_all_at(&mut *self.file, at, lines).attempt("write again in", &self.path);
         written.map_err(Failure::Refused)?;
+        if !self.preallocated {
+            // Its length may not be on the disk either, so it is set again, also where it is right.
+            self.dirty = u64::MAX;
+        }
         self.clean(self.end).map_err(Failure::Refused)?;
         self.sync()
     }
@@ -182,6 +196,6 @@ pub(super) fn length(bytes: &[u8]) -> u64 {
     count(bytes.len())
 }
 
-fn count(bytes: usize) -> u64 {
+pub(super) fn count(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }

@@ -66,12 +66,15 @@ impl Place {
 }
 
 /// The name of a chunk: by its first action, so that chunks sort as their actions do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ChunkName {
     /// The one log of a session of schema 0, which is always the first chunk.
     Schema0,
     /// A chunk whose first action has this number.
     From(u64),
+    /// A chunk with all actions from the first number up to before the second. Others that begin
+    /// there are those that it was put in place of, which a crash may have left.
+    Instead(u64, u64),
 }
 
 impl ChunkName {
@@ -79,7 +82,11 @@ impl ChunkName {
         if text == Self::Schema0.to_string() {
             return Some(Self::Schema0);
         }
-        let name = Self::From(text.strip_suffix(".jsonl")?.parse().ok()?);
+        let numbers = text.strip_suffix(".jsonl")?;
+        let name = match numbers.split_once('-') {
+            None => Self::From(numbers.parse().ok()?),
+            Some((first, until)) => Self::Instead(first.parse().ok()?, until.parse().ok()?),
+        };
         // Other spellings of the number are not ours.
         (name.to_string() == text).then_some(name)
     }
@@ -87,8 +94,18 @@ impl ChunkName {
     pub(super) fn first(self) -> u64 {
         match self {
             Self::Schema0 => 0,
-            Self::From(first) => first,
+            Self::From(first) | Self::Instead(first, _) => first,
         }
+    }
+
+    /// Whether everything that is in the other chunk is in this one.
+    pub(super) fn replaces(self, other: Self) -> bool {
+        let Self::Instead(first, until) = self else { return false };
+        let end = match other {
+            Self::Instead(_, until) => until,
+            _ => other.first().saturating_add(1),
+        };
+        self != other && first <= other.first() && end <= until
     }
 }
 
@@ -97,6 +114,7 @@ impl std::fmt::Display for ChunkName {
         match self {
             Self::Schema0 => f.write_str("log.jsonl"),
             Self::From(first) => write!(f, "{first:020}.jsonl"),
+            Self::Instead(first, until) => write!(f, "{first:020}-{until:020}.jsonl"),
         }
     }
 }

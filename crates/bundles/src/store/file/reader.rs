@@ -103,12 +103,8 @@ fn read_chunks(
     let mut covered = names.get(first).map_or(0, |name| name.first());
     for (at, &name) in names.iter().enumerate().skip(first) {
         let is_last = at + 1 == names.len();
-        if name.first() < covered {
-            // Its lines are in a chunk that was read, into which it was merged.
-            continue;
-        }
         let Some(chunk) = read_chunk(place, name)? else { return Ok(Pass::Changed) };
-        if name.first() > covered {
+        if name.first() != covered {
             return Err(
                 chunk.damaged(0, Damage::OutOfSequence { expected: covered, found: name.first() })
             );
@@ -147,14 +143,19 @@ fn read_chunks(
 
 /// The chunks, in their order.
 pub(super) fn chunk_names(place: &Place) -> Result<Vec<ChunkName>, BundleError> {
+    all_chunk_names(place).map(|(names, _)| names)
+}
+
+/// The chunks, in their order, and those that others were put in place of.
+pub(super) fn all_chunk_names(
+    place: &Place,
+) -> Result<(Vec<ChunkName>, Vec<ChunkName>), BundleError> {
     let names = place.disk().list(place.dir()).attempt("list", place.dir())?;
-    let mut names: Vec<_> = names.iter().filter_map(|name| ChunkName::read(name)).collect();
-    names.sort_unstable();
-    if let [ChunkName::Schema0, ChunkName::From(0), ..] = *names {
-        // The one is about to be removed, because the other is in its place.
-        names.remove(0);
-    }
-    Ok(names)
+    let mut all: Vec<_> = names.iter().filter_map(|name| ChunkName::read(name)).collect();
+    all.sort_unstable_by_key(|name| name.first());
+    let is_replaced = |name: &ChunkName| all.iter().any(|other| other.replaces(*name));
+    let (replaced, names) = all.iter().partition(|name| is_replaced(name));
+    Ok((names, replaced))
 }
 
 /// Reads a chunk; `None` if there is none.

@@ -2,14 +2,16 @@
 
 use super::chunk::{Chunk, Tail};
 use super::files;
-use super::open_chunk::{Failure, OpenChunk};
+use super::open_chunk::{Failure, OpenChunk, count};
 use super::place::{ChunkName, Place};
-use super::reader::{chunk_names, read_blob, read_chunk};
+use super::reader::{chunk_names, read_blob, read_chunk, read_document};
+use super::rewrite::finish_replacing;
+use crate::disk::write_all_at;
 use crate::error::{Attempt, BundleError};
 use crate::format::{BlobId, Frame};
 use crate::session::Header;
-use crate::store::Recovery;
 use crate::store::lines::blobs_of;
+use crate::store::{Document, Recovery};
 
 /// What was found, and is durable.
 #[derive(Debug)]
@@ -21,19 +23,23 @@ pub(super) struct Recovered {
 /// Seals the last chunk if it is not: the torn tail goes, and what may not be on the disk is
 /// written again.
 pub(super) fn recover(place: &Place, header: &Header) -> Result<Recovered, BundleError> {
+    finish_replacing(place)?;
     let mut names = chunk_names(place)?;
     let mut recovery = None;
+    if names.is_empty() {
+        write_header_again(place)?;
+    }
     if let Some(&name) = names.last() {
         let chunk = require(place, name)?;
         if name == ChunkName::Schema0 {
             recovery = recover_schema_0(place, header, &chunk)?;
         } else if let Some(end) = chunk.sealed_at() {
-            finish_sealing(place, &chunk, end)?;
+            seal_again(place, &chunk, end)?;
         } else {
             let whole = chunk.tail(header)?;
             let tail = require_blobs(place, &chunk, whole)?;
             if tail.torn_bytes > 0 {
-                let erased_bytes = u64::try_from(tail.torn_bytes).unwrap_or(u64::MAX);
+                let erased_bytes = count(tail.torn_bytes);
                 recovery = Some(Recovery { seq: tail.actions, erased_bytes });
             }
             if tail.last_at.is_none() {
@@ -104,28 +110,43 @@ fn require_blobs(place: &Place, chunk: &Chunk, whole: Tail) -> Result<Tail, Bund
     Ok(tail)
 }
 
+/// The header is written before there is a chunk, and whoever wrote it may have failed to sync it.
+/// That the first chunk is there means that somebody did not.
+fn write_header_again(place: &Place) -> Result<(), BundleError> {
+    match read_document(place, Document::Header)? {
+        Some(header) => {
+            let path = place.document(Document::Header);
+            files::write_atomically(place.disk(), &path, &place.temporary(), &header)
+        }
+        None => Ok(()),
+    }
+}
+
 fn seal(place: &Place, chunk: &Chunk, tail: &Tail) -> Result<(), BundleError> {
     let mut open = OpenChunk::reopen(place, chunk, tail)?;
     let unsynced = chunk.bytes().get(tail.unsynced_at..tail.end).unwrap_or_default();
-    let at = u64::try_from(tail.unsynced_at).unwrap_or(u64::MAX);
+    let at = count(tail.unsynced_at);
     let last = tail.last_at.and_then(|at| Frame::read(chunk.line_at(at)?)?.stated_head());
     let head = last.expect("there is an intact last line");
-    let sealed = open.write_again(at, unsynced).and_then(|()| open.seal(tail.actions, &head));
-    sealed.map_err(|failure| match failure {
-        Failure::Refused(error) | Failure::Doubtful(error) => error,
-    })
+    open.write_again(at, unsynced)
+        .and_then(|()| open.seal(tail.actions, &head))
+        .map_err(Failure::why)
 }
 
-/// The process died, or was refused, between sealing and cutting.
-fn finish_sealing(place: &Place, chunk: &Chunk, seal_at: usize) -> Result<(), BundleError> {
-    let seal = chunk.line_at(seal_at).unwrap_or_default();
-    let end = seal_at + seal.len() + 1;
-    if end == chunk.len() {
-        return Ok(());
+/// Writes a seal again, which may not be on the disk although it is seen, and cuts what is behind
+/// it. The next chunk must not be begun before.
+fn seal_again(place: &Place, chunk: &Chunk, seal_at: usize) -> Result<(), BundleError> {
+    let seal_bytes = chunk.line_at(seal_at).unwrap_or_default().len() + 1;
+    let (path, end) = (chunk.path(), seal_at + seal_bytes);
+    let seal = chunk.bytes().get(seal_at..end).unwrap_or_default();
+    let mut file = files::open_existing(place.disk(), path, "open")?;
+    write_all_at(&mut *file, count(seal_at), seal).attempt("seal", path)?;
+    if end < chunk.len() {
+        // A file that is cut must have its seal.
+        file.sync_data().attempt("sync", path)?;
     }
-    let mut file = files::open_existing(place.disk(), chunk.path(), "open")?;
-    file.set_len(u64::try_from(end).unwrap_or(u64::MAX)).attempt("cut", chunk.path())?;
-    file.sync_data().attempt("sync", chunk.path())
+    file.set_len(count(end)).attempt("cut", path)?;
+    file.sync_data().attempt("sync", path)
 }
 
 /// The log of schema 0 is one file that grows, without a seal.
@@ -139,9 +160,9 @@ fn recover_schema_0(
     let mut file = files::open_existing(place.disk(), path, "open")?;
     let mut recovery = None;
     if tail.torn_bytes > 0 {
-        let end = u64::try_from(tail.end).unwrap_or(u64::MAX);
+        let end = count(tail.end);
         file.set_len(end).attempt("erase the torn tail of", path)?;
-        let erased_bytes = u64::try_from(tail.torn_bytes).unwrap_or(u64::MAX);
+        let erased_bytes = count(tail.torn_bytes);
         recovery = Some(Recovery { seq: tail.actions, erased_bytes });
     }
     file.sync_all().attempt("sync", path)?;

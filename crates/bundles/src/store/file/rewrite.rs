@@ -9,7 +9,7 @@ use super::lock::Lock;
 use super::marks::{Begin, write_seal};
 use super::open_chunk::{CHUNK_BYTES, length};
 use super::place::{ChunkName, Place};
-use super::reader::{chunk_names, read_chunk};
+use super::reader::{all_chunk_names, chunk_names, read_chunk};
 use super::{FileStore, require_not_deleted};
 use crate::error::{Attempt, BundleError};
 use crate::format::{BlobId, Frame, SCHEMA};
@@ -17,7 +17,7 @@ use crate::store::lines::{blobs_of, seq_of};
 use crate::store::{Document, Lines};
 
 /// With how many chunks a session is opened before small ones are merged.
-const MANY_CHUNKS: usize = 64;
+const MANY_CHUNKS: usize = if cfg!(test) { 5 } else { 64 };
 
 /// Puts one sealed chunk in place of all. The caller is the only writer, and none is open.
 pub(super) fn replace_all(place: &Place, begin: Begin, lines: &Lines) -> Result<(), BundleError> {
@@ -83,12 +83,33 @@ fn replace(
     let next = seq_of(last).map_or(begin.seq, |seq| seq.saturating_add(1));
     let head = Frame::read(last).and_then(|frame| frame.stated_head()).unwrap_or(begin.after);
     write_seal(&mut bytes, next, &head);
-    let name = ChunkName::From(begin.seq);
+    let name = ChunkName::Instead(begin.seq, next);
     files::write_atomically(place.disk(), &place.chunk(name), &place.temporary(), &bytes)?;
     for &other in names.iter().filter(|other| **other != name) {
         files::remove_if_any(place.disk(), &place.chunk(other))?;
     }
     files::sync_dir(place.disk(), place.dir())
+}
+
+/// Removes the chunks that others were put in place of, where that was cut short.
+pub(super) fn finish_replacing(place: &Place) -> Result<(), BundleError> {
+    let (names, replaced) = all_chunk_names(place)?;
+    for name in names {
+        let is_in_place_of = |other: &&ChunkName| name.replaces(**other);
+        if !replaced.iter().any(|other| is_in_place_of(&other)) {
+            continue;
+        }
+        let Some(chunk) = read_chunk(place, name)?.filter(|chunk| chunk.sealed_at().is_some())
+        else {
+            continue;
+        };
+        // That it is seen does not mean that it is on the disk.
+        files::write_atomically(place.disk(), chunk.path(), &place.temporary(), chunk.bytes())?;
+        for &other in replaced.iter().filter(is_in_place_of) {
+            files::remove_if_any(place.disk(), &place.chunk(other))?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes blobs, and returns how many bytes they had.
@@ -126,7 +147,8 @@ impl FileStore {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             gone => gone.attempt("remove", &place.blobs())?,
         }
-        for name in chunk_names(place)? {
+        let (names, replaced) = all_chunk_names(place)?;
+        for name in names.into_iter().chain(replaced) {
             removed += remove_counted(place, &place.chunk(name))?;
         }
         for document in [Document::Snapshot, Document::Card, Document::Header] {
