@@ -61,6 +61,8 @@
 
 mod action;
 mod bundle;
+#[cfg(test)]
+mod crashes;
 mod disk;
 mod durability;
 mod error;

@@ -1,70 +1,76 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Tally;
+use super::model::{Model, Verdict};
+use super::tally::Tally;
 use crate::action::Action;
 use crate::disk::Disk;
 use crate::disk::broken::{Breakage, BrokenDisk};
 use crate::disk::sim::{Dice, Faults, Machine, Survival};
 use crate::durability::Durability;
 use crate::error::BundleError;
+use crate::format::read_document;
 use crate::session::{Header, Meta, SessionId};
-use crate::store::{Opening, Place};
-use crate::writer::Driven;
+use crate::state::State;
+use crate::store::{Document, FileStore};
+use crate::writer::{Driven, Opening, Worker};
 
-const DIR: &str = "/data/sessions/one";
-const LOG: &str = "/data/sessions/one/log.jsonl";
+const ROOT: &str = "/data/sessions";
 
-/// What is wrong with what the code did.
-type Verdict<T = ()> = Result<T, String>;
+/// What is broken on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Broken {
+    Nothing,
+    /// A promise of the disk.
+    Disk(Breakage),
+}
 
 /// A session through several processes, with what must be true of it.
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug)]
 pub(super) struct History {
     machine: Machine,
-    breakage: Option<Breakage>,
+    broken: Broken,
     dice: Dice,
     durability: Durability,
-    /// Whether this process may be refused anything.
-    is_hostile: bool,
+    faults: Faults,
+    /// The process that has the session open.
+    process: u64,
+    /// Whether something may be refused until the session is opened again.
+    is_stopped: bool,
+    /// Whether this bundle has refused something.
+    has_failed: bool,
     /// The session that is known to exist.
     id: Option<SessionId>,
-    /// Everything that may be found, in order.
-    model: Vec<Action>,
-    /// How many of them the death of the process must leave.
-    acknowledged: usize,
-    /// How many of them the loss of power must leave.
-    durable: usize,
+    /// Whether somebody tried to make one.
+    is_tried: bool,
+    model: Model,
     /// The last process let go in good order, so that there is nothing to erase.
     orderly: bool,
-    /// What the disk kept cannot be told from damage: a part of what was not synced behind a lost
-    /// one, or what a failed sync left.
-    excused: bool,
-    /// The power failed after a sync failed, and the history ends with what that has left.
-    doubtful: bool,
-    over: bool,
+    /// Up to where the snapshot and the card that were acknowledged go.
+    snapshot: u64,
+    card: u64,
     crashes_in_a_row: u64,
     texts: u64,
     tally: Tally,
 }
 
 impl History {
-    pub(super) fn new(seed: u64, breakage: Option<Breakage>) -> Self {
+    pub(super) fn new(seed: u64, broken: Broken) -> Self {
         Self {
             machine: Machine::new(seed),
-            breakage,
+            broken,
             dice: Dice::new(!seed),
             durability: Durability::Synced,
-            is_hostile: false,
+            faults: Faults::default(),
+            process: 0,
+            is_stopped: false,
+            has_failed: false,
             id: None,
-            model: Vec::new(),
-            acknowledged: 0,
-            durable: 0,
+            is_tried: false,
+            model: Model::default(),
             orderly: true,
-            excused: false,
-            doubtful: false,
-            over: false,
+            snapshot: 0,
+            card: 0,
             crashes_in_a_row: 0,
             texts: 0,
             tally: Tally { histories: 1, ..Tally::default() },
@@ -74,19 +80,16 @@ impl History {
     /// Lives it, and says what is wrong with it.
     pub(super) fn run(mut self) -> Verdict<Tally> {
         for _ in 0..2 + self.dice.below(6) {
-            self.is_hostile = false;
             self.suffer_something();
             self.live()?;
-            if self.over {
-                return Ok(self.tally);
-            }
-            self.machine.set_faults(Faults::default());
+            self.suffer(Faults::default());
             self.end();
         }
         // What it all came to, twice, because what is found must stay.
-        self.is_hostile = false;
         for _ in 0..2 {
-            while !self.over && self.open()?.is_none() {}
+            if self.open()?.is_none() {
+                return Err("refused, and nothing fails".into());
+            }
             self.crash(Survival::Any);
         }
         Ok(self.tally)
@@ -94,23 +97,29 @@ impl History {
 
     fn suffer_something(&mut self) {
         let faults = self.draw_faults();
-        let short_is_all = Faults { short: faults.short, ..Faults::default() };
-        self.is_hostile |= faults != short_is_all;
+        self.suffer(faults);
+    }
+
+    fn suffer(&mut self, faults: Faults) {
+        self.faults = faults.clone();
         self.machine.set_faults(faults);
     }
 
     fn draw_faults(&mut self) -> Faults {
         let mut faults = Faults::default();
         let coin = self.dice.chance(1, 2);
-        match self.dice.below(13) {
-            0 | 1 => faults.dies_after = Some(self.dice.below(25)),
-            2 | 3 => faults.dies_after = Some(self.dice.below(90)),
-            4 => faults.room = Some(self.dice.below(4000)),
+        match self.dice.below(16) {
+            0 => faults.dies_after = Some(self.dice.below(25)),
+            1 => faults.dies_after = Some(self.dice.below(90)),
+            2 | 3 => faults.dies_after = Some(self.dice.below(300)),
+            4 => faults.room = Some(self.dice.below(6000)),
             5 => (faults.read_only, faults.forbidden) = (coin, !coin),
             6 => (faults.sync_fails, faults.cut_fails) = (true, coin),
             7 => (faults.room, faults.cut_fails) = (Some(self.dice.below(2000)), true),
             8 => faults.short = true,
-            9 => faults.fails_after = Some(self.dice.below(40)),
+            9 | 10 => faults.fails_after = Some(self.dice.below(120)),
+            11 => faults.sync_dir_fails = true,
+            12 => faults.cut_fails = true,
             _ => {}
         }
         faults
@@ -122,14 +131,21 @@ impl History {
             if self.dice.chance(2, 3) { Durability::Synced } else { Durability::Buffered };
         let Some(mut session) = self.open()? else { return Ok(()) };
         self.orderly = true;
-        for _ in 0..self.dice.below(8) {
-            match self.dice.below(10) {
-                0..=5 => self.append(&mut session)?,
-                6 => self.read(&mut session)?,
-                7 => self.intrude()?,
-                8 => return self.close(&mut session),
+        for _ in 0..self.dice.below(14) {
+            match self.dice.below(20) {
+                0..=9 => self.append(&mut session)?,
+                10 => self.read(&mut session)?,
+                11 => self.intrude()?,
+                12 => return self.close(&mut session),
+                13 => self.snapshot(&mut session)?,
+                14 => self.sync(&mut session)?,
+                15 => self.tidy(&mut session)?,
+                16 => self.suffer(Faults::default()),
                 _ => self.suffer_something(),
             }
+        }
+        if self.dice.chance(1, 2) {
+            session.finish();
         }
         Ok(())
     }
@@ -148,26 +164,21 @@ impl History {
     }
 
     fn crash(&mut self, survival: Survival) {
-        self.doubtful |= self.machine.is_in_doubt(Path::new(LOG));
-        self.excused |= !self.machine.crash(survival) || self.doubtful;
+        self.machine.crash(survival);
         self.orderly = false;
-        self.acknowledged = self.durable;
+        self.model.lose_power();
         self.tally.crashes += 1;
         self.crashes_in_a_row += 1;
         self.tally.in_a_row = self.tally.in_a_row.max(self.crashes_in_a_row);
     }
 
-    fn place(&self) -> Place {
+    fn store(&self) -> Arc<FileStore> {
         let disk = self.machine.disk();
-        let disk: Arc<dyn Disk> = match self.breakage {
-            Some(breakage) => Arc::new(BrokenDisk::new(disk, breakage)),
-            None => Arc::new(disk),
+        let disk: Arc<dyn Disk> = match self.broken {
+            Broken::Disk(breakage) => Arc::new(BrokenDisk::new(disk, breakage)),
+            Broken::Nothing => Arc::new(disk),
         };
-        Place::new(disk, DIR.into())
-    }
-
-    fn log(&self) -> Option<Vec<u8>> {
-        self.machine.content(Path::new(LOG))
+        Arc::new(FileStore::on(disk, ROOT.into()))
     }
 
     /// Opens the session and judges what is found; `None` if that was refused for a good reason.
@@ -175,60 +186,70 @@ impl History {
         self.texts += 1;
         let id = format!("0198a6c0-5a00-7abc-8def-{:012x}", self.texts);
         let header = Header::new(id.parse().unwrap(), 1, Meta::new("simulated"));
-        let before = self.log();
         let opening = match (self.dice.chance(1, 2), self.id) {
-            (true, Some(_)) => Opening::Remount,
-            (true, None) if before.is_none() => Opening::Create(header),
+            (true, Some(id)) => Opening::Remount(id),
+            (true, None) if !self.is_tried => Opening::Create(header),
             _ => Opening::RemountOrCreate(header),
         };
+        self.is_tried = true;
+        self.process = self.machine.process();
+        (self.is_stopped, self.has_failed) = (false, false);
         self.tally.opened += 1;
-        let mut session = match Driven::open(self.place(), opening, self.durability) {
+        let before = self.last_chunk();
+        let mut session = match Driven::open(self.store(), opening, self.durability) {
             Ok(session) => session,
-            Err(error) => return self.refused(before, error).map(|()| None),
+            Err(error) => return self.check_failure(&error).map(|()| None),
         };
         if self.id.is_some_and(|id| id != session.id) {
             return Err("another session stands where one was acknowledged".into());
         }
         self.id = Some(session.id);
-        self.check_erased(before, &session)?;
-        let entries = match session.actions() {
+        let entries = match session.entries() {
             Ok(entries) => entries,
-            Err(error) => {
-                self.check_failure(&error)?;
-                return Ok(None);
-            }
+            Err(error) => return self.check_failure(&error).map(|()| None),
         };
-        let found: Vec<Action> = entries.into_iter().map(|entry| entry.action).collect();
-        if self.doubtful {
-            // Lines that were cut off may be back, and the system never said so.
-            self.over = true;
-            self.tally.doubtful += 1;
-            let kept = found.starts_with(&self.model[..self.durable]);
-            return if kept { Ok(None) } else { Err("what was durable before is gone".into()) };
+        if let Some(bad) = &session.remounted.bad_snapshot {
+            return Err(format!("a snapshot is not whole: {bad}"));
         }
-        if !self.model.starts_with(&found) {
-            let model = &self.model;
-            return Err(format!("found {found:?}, which is no prefix of {model:?}"));
+        self.check_erased(before, u64::try_from(entries.len()).unwrap(), &session)?;
+        let mut state = State::default();
+        entries.iter().cloned().for_each(|entry| state.apply(entry));
+        if session.state() != Some(state) {
+            return Err("the state is not what the actions come to".into());
         }
-        if found.len() < self.acknowledged {
-            return Err(format!("{} found, {} acknowledged", found.len(), self.acknowledged));
-        }
-        self.model = found;
-        self.acknowledged = self.model.len();
-        self.now_durable();
-        self.excused = false;
+        self.model.find(entries.into_iter().map(|entry| entry.action).collect())?;
+        self.check_documents()?;
+        let chunks = self.chunks().len();
+        self.tally.chunks = self.tally.chunks.max(u64::try_from(chunks).unwrap());
         self.crashes_in_a_row = 0;
         Ok(Some(session))
     }
 
-    /// What recovery says that it erased is what is gone.
-    fn check_erased(&mut self, before: Option<Vec<u8>>, session: &Driven) -> Verdict {
-        let length = |bytes: Option<Vec<u8>>| bytes.map_or(0, |b| u64::try_from(b.len()).unwrap());
-        let (before, after) = (length(before), length(self.log()));
-        let erased = session.recovery.map_or(0, |recovery| recovery.erased_bytes);
+    fn dir(&self) -> Option<PathBuf> {
+        Some(Path::new(ROOT).join(self.id?.to_string()))
+    }
+
+    fn chunks(&self) -> Vec<PathBuf> {
+        let Some(dir) = self.dir() else { return Vec::new() };
+        let names = self.machine.names(&dir).into_iter();
+        names.filter(|name| name.ends_with(".jsonl")).map(|name| dir.join(name)).collect()
+    }
+
+    fn last_chunk(&self) -> Option<Vec<u8>> {
+        self.machine.content(self.chunks().last()?)
+    }
+
+    /// What recovery says that it erased is what was behind the last action that is left.
+    fn check_erased(&mut self, before: Option<Vec<u8>>, actions: u64, session: &Driven) -> Verdict {
+        let erased = session.remounted.recovery.map_or(0, |recovery| recovery.erased_bytes);
+        let behind = before.map_or(0, |chunk| behind_action(&chunk, actions));
+        self.tally.recoveries += u64::from(erased > 0);
         self.tally.erased_bytes += erased;
-        if after + erased != before {
-            return Err(format!("{before} bytes, then {after}, {erased} reported as erased"));
+        if u64::try_from(behind).unwrap() != erased {
+            return Err(format!("{behind} bytes behind the last action, {erased} erased"));
+        }
+        if session.remounted.recovery.is_some_and(|recovery| recovery.seq != actions) {
+            return Err(format!("{actions} actions, {:?}", session.remounted.recovery));
         }
         if self.orderly && erased > 0 {
             return Err(format!("{erased} bytes erased behind an orderly end"));
@@ -236,73 +257,123 @@ impl History {
         Ok(())
     }
 
-    fn refused(&mut self, before: Option<Vec<u8>>, error: BundleError) -> Verdict {
-        match error {
-            BundleError::Damaged { path, offset, .. } if self.excused && path == Path::new(LOG) => {
-                if self.log() != before {
-                    return Err("a damaged log was changed".into());
+    /// Each document is whole, and not older than the one that was acknowledged.
+    fn check_documents(&self) -> Verdict {
+        let dir = self.dir().unwrap_or_default();
+        for (kind, name, least) in [
+            (Document::Snapshot, "snapshot.json", self.snapshot),
+            (Document::Card, "card.json", self.card),
+        ] {
+            let path = dir.join(name);
+            let actions = match self.machine.content(&path) {
+                Some(bytes) => {
+                    let document: serde_json::Value =
+                        read_document(kind, &bytes, &path).map_err(|error| error.to_string())?;
+                    document["actions"].as_u64().ok_or("a document without a number")?
                 }
-                // Whoever repairs it cuts it where it is damaged, which costs nothing acknowledged.
-                let mut log = before.unwrap_or_default();
-                log.truncate(usize::try_from(offset).unwrap());
-                self.machine.replace(Path::new(LOG), log);
-                self.tally.refused += 1;
-                Ok(())
+                None => 0,
+            };
+            if actions < least {
+                return Err(format!("{name} is that of {actions} actions, not of {least}"));
             }
-            error => self.check_failure(&error),
         }
+        Ok(())
+    }
+
+    /// Whether the system may refuse something now.
+    fn is_hostile(&self) -> bool {
+        let short_is_all = Faults { short: self.faults.short, ..Faults::default() };
+        self.faults != short_is_all || self.machine.process() != self.process
     }
 
     /// A failure has a reason, and says it.
     fn check_failure(&mut self, error: &BundleError) -> Verdict {
         self.orderly = false;
+        self.has_failed = true;
+        self.tally.failures += 1;
         match error {
-            BundleError::Io { .. } | BundleError::Stopped { .. } if self.is_hostile => {
-                self.tally.failures += 1;
-                Ok(())
-            }
-            error => Err(format!("failed without a reason: {error}")),
+            BundleError::Io { .. } if self.is_hostile() => {}
+            BundleError::Stopped { source, .. } => match &**source {
+                BundleError::Io { attempt, .. } if attempt.starts_with("sync") => {
+                    self.tally.stopped += u64::from(!self.is_stopped);
+                    self.is_stopped = true;
+                }
+                other => return Err(format!("stopped where no sync failed: {other}")),
+            },
+            error => return Err(format!("failed without a reason: {error}")),
         }
+        Ok(())
     }
 
     fn append(&mut self, session: &mut Driven) -> Verdict {
         let count = 1 + self.dice.up_to(4);
-        let actions: Vec<Action> = (0..count).map(|_| self.note()).collect();
-        let first = self.model.len();
-        self.model.extend_from_slice(&actions);
+        let actions: Vec<Action> = (0..count).map(|_| self.action()).collect();
+        self.append_these(session, &actions)?;
+        // A host tries again.
+        if self.has_failed && self.dice.chance(1, 2) {
+            if self.dice.chance(1, 2) {
+                self.suffer(Faults::default());
+            }
+            let again = 1 + self.dice.up_to(count - 1);
+            self.append_these(session, &actions[..again])?;
+        }
+        Ok(())
+    }
+
+    fn append_these(&mut self, session: &mut Driven, actions: &[Action]) -> Verdict {
+        let first = self.model.actions.len();
         let mut failed = false;
-        for (place, answer) in (first..).zip(session.append(&actions)) {
+        for (place, answer) in (first..).zip(session.append(actions)) {
             match answer {
                 Ok(seq) if failed || usize::try_from(seq) != Ok(place) => {
                     return Err(format!("action {place} was acknowledged as {seq}"));
                 }
                 Ok(_) => {}
+                Err(_) if !failed && place > first => {
+                    return Err("a group was acknowledged in part".into());
+                }
                 Err(error) => {
                     failed = true;
                     self.check_failure(&error)?;
                 }
             }
         }
-        if !failed {
-            self.tally.acknowledged += u64::try_from(count).unwrap();
-            self.acknowledged = self.model.len();
-            if self.durability == Durability::Synced {
-                self.now_durable();
-            }
+        if failed {
+            self.model.refuse(actions);
+            return Ok(());
         }
+        if self.is_stopped {
+            return Err("a bundle whose sync failed takes more".into());
+        }
+        self.tally.acknowledged += u64::try_from(actions.len()).unwrap();
+        self.tally.after_failures += u64::from(self.has_failed);
+        self.model.acknowledge(actions, self.durability == Durability::Synced);
         Ok(())
     }
 
-    fn note(&mut self) -> Action {
+    fn action(&mut self) -> Action {
         self.texts += 1;
-        let most = if self.dice.chance(1, 3) { 2500 } else { 60 };
-        let fill = "x".repeat(self.dice.up_to(most));
-        Action::Note { text: format!("{} {fill}", self.texts) }
+        let text = match self.dice.below(12) {
+            0..=6 => format!("{} {}", self.texts, "x".repeat(self.dice.up_to(60))),
+            7..=9 => format!("{} {}", self.texts, "x".repeat(self.dice.up_to(2500))),
+            10 => format!("{} {}", self.texts, "y".repeat(4200)),
+            // One of a few, so that blobs are shared.
+            _ => format!("{} {}", self.dice.below(3), "z".repeat(4700)),
+        };
+        self.tally.blobs += u64::from(text.len() > 4096);
+        if self.dice.chance(1, 4) {
+            let key = self.dice.below(3).to_string();
+            let value = maniple_core::Payload::encode(&text).unwrap();
+            return Action::Set { key, value };
+        }
+        Action::Note { text }
     }
 
     fn read(&mut self, session: &mut Driven) -> Verdict {
-        match session.actions() {
-            Ok(entries) if self.model.iter().eq(entries.iter().map(|entry| &entry.action)) => {
+        match session.entries() {
+            Ok(entries)
+                if self.model.actions.iter().eq(entries.iter().map(|entry| &entry.action)) =>
+            {
                 Ok(())
             }
             Ok(_) => Err("what is read is not what was appended".into()),
@@ -312,33 +383,85 @@ impl History {
 
     /// A second opener is kept out.
     fn intrude(&mut self) -> Verdict {
-        match Driven::open(self.place(), Opening::Remount, self.durability) {
+        let Some(id) = self.id.filter(|_| self.machine.process() == self.process) else {
+            return Ok(());
+        };
+        match Driven::open(self.store(), Opening::Remount(id), self.durability) {
             Err(BundleError::OpenElsewhere { .. }) => Ok(()),
             Err(error) => self.check_failure(&error),
-            // One that stopped has let go.
-            Ok(_) if self.is_hostile => Ok(()),
             Ok(_) => Err("two have the session open".into()),
         }
     }
 
-    fn close(&mut self, session: &mut Driven) -> Verdict {
-        if self.model.last() != Some(&Action::Closed) {
-            self.model.push(Action::Closed);
-        }
-        match session.close() {
+    fn snapshot(&mut self, session: &mut Driven) -> Verdict {
+        match session.act(Worker::snapshot) {
             Ok(()) => {
-                self.acknowledged = self.model.len();
-                self.now_durable();
+                self.model.all_durable();
+                let actions = u64::try_from(self.model.actions.len()).unwrap();
+                (self.snapshot, self.card) = (actions, actions);
+                self.tally.snapshots += 1;
                 Ok(())
             }
             Err(error) => self.check_failure(&error),
         }
     }
 
-    /// Everything acknowledged has been synced, and is durable unless a sync failed before.
-    fn now_durable(&mut self) {
-        if !self.machine.is_in_doubt(Path::new(LOG)) {
-            self.durable = self.acknowledged;
+    fn sync(&mut self, session: &mut Driven) -> Verdict {
+        match session.act(Worker::sync) {
+            Ok(()) => {
+                self.model.all_durable();
+                Ok(())
+            }
+            Err(error) => self.check_failure(&error),
         }
     }
+
+    fn tidy(&mut self, session: &mut Driven) -> Verdict {
+        match session.act(|worker| worker.writer().tidy()) {
+            Ok(()) => {
+                self.model.all_durable();
+                self.tally.tidied += 1;
+                Ok(())
+            }
+            Err(error) => self.check_failure(&error),
+        }
+    }
+
+    fn close(&mut self, session: &mut Driven) -> Verdict {
+        match session.close() {
+            Ok(()) => {
+                self.model.all_durable();
+                self.card = u64::try_from(self.model.actions.len()).unwrap();
+                self.tally.closed += 1;
+                Ok(())
+            }
+            Err(error) => self.check_failure(&error),
+        }
+    }
+}
+
+/// How many bytes of the last chunk are behind the actions before that of this number, but for a
+/// seal.
+fn behind_action(chunk: &[u8], next: u64) -> usize {
+    let line = |at: usize| chunk[at..].split_inclusive(|byte| *byte == b'\n').next();
+    let begin = line(0).unwrap_or_default();
+    let mut end = begin.len();
+    while let Some(line) = line(end)
+        && number(line).is_some_and(|number| number < next)
+    {
+        end += line.len();
+    }
+    let is_preallocated = begin.ends_with(b"\"preallocated\":true}}}\n");
+    let zeros = chunk.iter().rev().take_while(|byte| is_preallocated && **byte == 0).count();
+    let rest = &chunk[end.min(chunk.len() - zeros)..chunk.len() - zeros];
+    let is_seal = !rest.contains(&0)
+        && rest.get(76..).is_some_and(|body| body.starts_with(b"{\"seal\":"))
+        && rest.iter().position(|byte| *byte == b'\n') == Some(rest.len() - 1);
+    if is_seal { 0 } else { rest.len() }
+}
+
+fn number(line: &[u8]) -> Option<u64> {
+    let digits = line.strip_suffix(b"\n")?.get(76..)?.strip_prefix(b"{\"seq\":")?;
+    let digits: Vec<u8> = digits.iter().copied().take_while(u8::is_ascii_digit).collect();
+    String::from_utf8(digits).ok()?.parse().ok()
 }

@@ -2,6 +2,8 @@
 //! which it was asked for.
 
 mod batch;
+#[cfg(test)]
+mod driven;
 mod ending;
 mod open;
 mod work;
@@ -12,6 +14,8 @@ use std::thread::{Builder, JoinHandle};
 
 use futures::channel::oneshot;
 
+#[cfg(test)]
+pub(crate) use driven::Driven;
 pub(crate) use ending::Ending;
 pub(crate) use open::{Opening, Remounted, Snapshot, read_header, read_snapshot};
 pub(crate) use work::Worker;

@@ -104,6 +104,18 @@ impl Machine {
         tree.crash(survival, dice)
     }
 
+    /// The process that runs now. Those before it are dead.
+    pub(crate) fn process(&self) -> u64 {
+        self.state().process
+    }
+
+    /// The names of what is in a directory, in their order; none if there is no directory.
+    pub(crate) fn names(&self, dir: &Path) -> Vec<String> {
+        let mut state = self.state();
+        let Ok(entries) = state.tree.dir(dir) else { return Vec::new() };
+        entries.names().filter_map(OsStr::to_str).map(str::to_owned).collect()
+    }
+
     /// What a file says; `None` if there is none.
     pub(crate) fn content(&self, path: &Path) -> Option<Vec<u8>> {
         let mut state = self.state();

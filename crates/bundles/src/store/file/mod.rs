@@ -34,6 +34,7 @@ use crate::session::{Header, SessionId};
 /// | --- | --- |
 /// | `bundle.json` | what the session is; it never changes |
 /// | `00000000000000000000.jsonl`, … | the log, in chunks named by their first action, a line an action |
+/// | `00000000000000000000-00000000000000000100.jsonl` | a chunk in place of smaller ones, with the actions from the first number to before the second |
 /// | `blobs/<hash>` | a part of an action that is long, under the hash of what it says |
 /// | `snapshot.json`, `card.json` | what the log has come to, and what of that a list shows |
 /// | `lock` | who writes has it locked |
