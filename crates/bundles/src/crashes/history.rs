@@ -12,6 +12,7 @@ use crate::error::BundleError;
 use crate::format::read_document;
 use crate::session::{Header, Meta, SessionId};
 use crate::state::State;
+use crate::store::file::broken::Rule;
 use crate::store::{Document, FileStore};
 use crate::writer::{Driven, Opening, Worker};
 
@@ -23,9 +24,12 @@ pub(super) enum Broken {
     Nothing,
     /// A promise of the disk.
     Disk(Breakage),
+    /// A rule of the store.
+    Rule(Rule),
 }
 
 /// A session through several processes, with what must be true of it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug)]
 pub(super) struct History {
     machine: Machine,
@@ -79,6 +83,10 @@ impl History {
 
     /// Lives it, and says what is wrong with it.
     pub(super) fn run(mut self) -> Verdict<Tally> {
+        Rule::break_only(match self.broken {
+            Broken::Rule(rule) => Some(rule),
+            Broken::Nothing | Broken::Disk(_) => None,
+        });
         for _ in 0..2 + self.dice.below(6) {
             self.suffer_something();
             self.live()?;
@@ -108,7 +116,7 @@ impl History {
     fn draw_faults(&mut self) -> Faults {
         let mut faults = Faults::default();
         let coin = self.dice.chance(1, 2);
-        match self.dice.below(16) {
+        match self.dice.below(18) {
             0 => faults.dies_after = Some(self.dice.below(25)),
             1 => faults.dies_after = Some(self.dice.below(90)),
             2 | 3 => faults.dies_after = Some(self.dice.below(300)),
@@ -120,6 +128,7 @@ impl History {
             9 | 10 => faults.fails_after = Some(self.dice.below(120)),
             11 => faults.sync_dir_fails = true,
             12 => faults.cut_fails = true,
+            13 => faults.sync_fails_after = Some(self.dice.below(25)),
             _ => {}
         }
         faults
@@ -136,10 +145,16 @@ impl History {
                 0..=9 => self.append(&mut session)?,
                 10 => self.read(&mut session)?,
                 11 => self.intrude()?,
-                12 => return self.close(&mut session),
+                12 => {
+                    self.perhaps_fail_a_sync(4);
+                    return self.close(&mut session);
+                }
                 13 => self.snapshot(&mut session)?,
                 14 => self.sync(&mut session)?,
-                15 => self.tidy(&mut session)?,
+                15 => {
+                    self.perhaps_fail_a_sync(16);
+                    self.tidy(&mut session)?;
+                }
                 16 => self.suffer(Faults::default()),
                 _ => self.suffer_something(),
             }
@@ -148,6 +163,14 @@ impl History {
             session.finish();
         }
         Ok(())
+    }
+
+    /// One of the next syncs fails, where it would seldom be met by chance.
+    fn perhaps_fail_a_sync(&mut self, soon: u64) {
+        if self.dice.chance(1, 4) {
+            let sync_fails_after = Some(self.dice.below(soon));
+            self.suffer(Faults { sync_fails_after, ..Faults::default() });
+        }
     }
 
     /// What happens between two processes.
@@ -176,7 +199,7 @@ impl History {
         let disk = self.machine.disk();
         let disk: Arc<dyn Disk> = match self.broken {
             Broken::Disk(breakage) => Arc::new(BrokenDisk::new(disk, breakage)),
-            Broken::Nothing => Arc::new(disk),
+            Broken::Nothing | Broken::Rule(_) => Arc::new(disk),
         };
         Arc::new(FileStore::on(disk, ROOT.into()))
     }
@@ -231,8 +254,8 @@ impl History {
 
     fn chunks(&self) -> Vec<PathBuf> {
         let Some(dir) = self.dir() else { return Vec::new() };
-        let names = self.machine.names(&dir).into_iter();
-        names.filter(|name| name.ends_with(".jsonl")).map(|name| dir.join(name)).collect()
+        let paths = self.machine.names(&dir).into_iter().map(|name| dir.join(name));
+        paths.filter(|path| path.extension().is_some_and(|kind| kind == "jsonl")).collect()
     }
 
     fn last_chunk(&self) -> Option<Vec<u8>> {
@@ -353,10 +376,10 @@ impl History {
 
     fn action(&mut self) -> Action {
         self.texts += 1;
-        let text = match self.dice.below(12) {
-            0..=6 => format!("{} {}", self.texts, "x".repeat(self.dice.up_to(60))),
-            7..=9 => format!("{} {}", self.texts, "x".repeat(self.dice.up_to(2500))),
-            10 => format!("{} {}", self.texts, "y".repeat(4200)),
+        let text = match self.dice.below(16) {
+            0..=10 => format!("{} {}", self.texts, "x".repeat(self.dice.up_to(60))),
+            11..=13 => format!("{} {}", self.texts, "x".repeat(self.dice.up_to(2500))),
+            14 => format!("{} {}", self.texts, "y".repeat(4200)),
             // One of a few, so that blobs are shared.
             _ => format!("{} {}", self.dice.below(3), "z".repeat(4700)),
         };

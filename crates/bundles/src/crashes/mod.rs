@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::disk::broken::Breakage;
+use crate::store::file::broken::Rule;
 use history::{Broken, History};
 use tally::Tally;
 
@@ -75,6 +76,18 @@ fn every_broken_promise_of_a_disk_is_caught() {
             .expect_err(&format!("{breakage:?} goes unseen"));
         println!("{breakage:?}, history {seed}: {how}");
     }
+}
+
+#[test]
+fn every_broken_rule_of_the_store_is_caught() {
+    let mut unseen = Vec::new();
+    for rule in Rule::IN_HISTORIES {
+        match live(HISTORIES, Broken::Rule(rule)) {
+            Ok(_) => unseen.push(rule),
+            Err((seed, how)) => println!("{rule:?}, history {seed}: {how}"),
+        }
+    }
+    assert!(unseen.is_empty(), "{unseen:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 use memchr::memmem;
 
 use super::{ChainHead, SCHEMA};
+use crate::store::file::broken::Rule;
 
 /// How a frame begins. Nothing else in a log does, because an action is written without it.
 pub(crate) const OPEN: &[u8] = br#"{"h":""#;
@@ -77,6 +78,9 @@ impl Claims {
         }
         let (seq, rest) = number(body.strip_prefix(br#"{"seq":"#)?)?;
         if rest.starts_with(br#""gap":"#) {
+            return Some(Self::Numbered { seq });
+        }
+        if Rule::TornIsNoEvidence.is_broken() {
             return Some(Self::Numbered { seq });
         }
         // A torn line says nothing, so all of it is looked for.

@@ -2,6 +2,7 @@ use crate::error::BundleError;
 use crate::format::{Encoded, write_body, write_frame};
 use crate::log::Tip;
 use crate::session::Header;
+use crate::store::file::broken::Rule;
 use crate::store::{Commit, Lines, SessionWriter};
 
 /// How many bytes are collected before they are written: enough for a sync to be shared by many,
@@ -52,8 +53,9 @@ impl Batch {
         self.bytes += blobs.iter().map(|(_, content)| content.len()).sum::<usize>();
         self.blobs.extend(blobs);
         let length = self.lines.as_bytes().len();
+        let synced = if Rule::SyncedIsDurable.is_broken() { seq + 1 } else { self.synced };
         let head = self.lines.push(seq, |out| {
-            write_frame(out, &before, |out| write_body(out, seq, time_ms, self.synced, &action))
+            write_frame(out, &before, |out| write_body(out, seq, time_ms, synced, &action))
         });
         self.bytes += self.lines.as_bytes().len() - length;
         self.pending = Tip { actions: seq + 1, head };

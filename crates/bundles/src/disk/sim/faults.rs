@@ -12,6 +12,8 @@ pub(crate) struct Faults {
     pub(crate) sync_fails: bool,
     /// Every sync of a directory fails, and what was changed in it may never be written.
     pub(crate) sync_dir_fails: bool,
+    /// After so many more syncs, one of them fails like that.
+    pub(crate) sync_fails_after: Option<u64>,
     /// Files cannot be cut.
     pub(crate) cut_fails: bool,
     /// Writes and reads are cut short or interrupted now and then.
@@ -42,6 +44,16 @@ pub(super) enum Next {
 }
 
 impl Faults {
+    /// Whether the sync of a file that comes now fails.
+    pub(super) fn fails_sync(&mut self) -> bool {
+        self.sync_fails | count_down(&mut self.sync_fails_after)
+    }
+
+    /// Whether the sync of a directory that comes now fails.
+    pub(super) fn fails_sync_dir(&mut self) -> bool {
+        self.sync_dir_fails | count_down(&mut self.sync_fails_after)
+    }
+
     pub(super) fn next(&mut self) -> Next {
         let dies = count_down(&mut self.dies_after);
         let fails = count_down(&mut self.fails_after);

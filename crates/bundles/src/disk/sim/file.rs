@@ -120,7 +120,7 @@ impl State {
     fn sync(&mut self, id: Id, forgets: Option<Forgets>) -> io::Result<()> {
         let Self { tree, dice, faults, .. } = self;
         let content = tree.file(id)?;
-        if faults.sync_fails {
+        if faults.fails_sync() {
             content.fail_to_sync(dice);
             return Err(io::Error::other("the disk did not take it"));
         }

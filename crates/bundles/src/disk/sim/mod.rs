@@ -291,7 +291,7 @@ impl Disk for SimDisk {
             state.is_permitted()?;
             let State { tree, dice, faults, .. } = state;
             let entries = tree.dir(path)?;
-            if faults.sync_dir_fails {
+            if faults.fails_sync_dir() {
                 entries.fail_to_sync(dice);
                 return Err(io::Error::other("the disk did not take it"));
             }

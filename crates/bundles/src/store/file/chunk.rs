@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use memchr::{memchr, memrchr};
 
+use super::broken::Rule;
 use super::marks::{Begin, is_seal};
 use super::place::{ChunkName, Place};
 use crate::error::{BundleError, Damage};
@@ -133,7 +134,7 @@ impl Chunk {
         let flaw = loop {
             let Some(line) = self.line_at(end) else { break Damage::Malformed };
             let seq = chain.actions();
-            if is_seal(line, seq, &stated) {
+            if is_seal(line, seq, &stated) && !Rule::SealIsLast.is_broken() {
                 // Something was appended all the same, because the seal was refused, and the first
                 // of it is lost.
                 break Damage::Malformed;
@@ -143,10 +144,9 @@ impl Chunk {
                 Err(Flaw::Broken(found)) => break found,
                 Err(flaw) => return Err(flaw.at(self.line(end, seq, line))),
             };
-            match frame.claims() {
-                Some(Claims::Action { synced: now, .. }) => synced = synced.max(now),
-                // The lines of schema 0 do not say, and a gap is synced when it can be read.
-                _ => {}
+            // The lines of schema 0 do not say, and a gap is synced when it can be read.
+            if let Some(Claims::Action { synced: now, .. }) = frame.claims() {
+                synced = synced.max(now);
             }
             stated = frame.stated_head().unwrap_or(stated);
             begins.push((seq, end));

@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
+use super::broken::Rule;
 use crate::disk::{Access, Disk, DiskFile, Reader, write_all_at};
 use crate::error::{Attempt, BundleError};
 
@@ -33,7 +34,7 @@ fn or_unmake(
     dir: &Path,
     synced: Result<(), BundleError>,
 ) -> Result<(), BundleError> {
-    if synced.is_err() {
+    if synced.is_err() && !Rule::DirectoriesAreMadeAgain.is_broken() {
         // If this fails too, the first failure says more.
         let _ = disk.remove_dir(dir);
     }

@@ -1,5 +1,6 @@
 //! Sessions in a directory: one directory each.
 
+pub(crate) mod broken;
 mod chunk;
 mod files;
 mod lock;
@@ -159,15 +160,13 @@ impl BundleStore for FileStore {
 
     fn read(&self, id: SessionId) -> Result<Box<dyn SessionReader>, BundleError> {
         let place = self.place(id);
-        match read_header(&place)? {
-            Some(header) => Ok(Box::new(FileReader::new(place, header))),
-            None => {
-                require_not_deleted(&place)?;
-                require_header(&place).map(|header| -> Box<dyn SessionReader> {
-                    Box::new(FileReader::new(place, header))
-                })
-            }
-        }
+        let header = if let Some(header) = read_header(&place)? {
+            header
+        } else {
+            require_not_deleted(&place)?;
+            require_header(&place)?
+        };
+        Ok(Box::new(FileReader::new(place, header)))
     }
 
     fn list(&self) -> Result<Vec<Listed>, BundleError> {
@@ -195,7 +194,7 @@ impl BundleStore for FileStore {
         let path = place.document(Document::Tombstone);
         files::write_atomically(&*self.disk, &path, &place.temporary(), tombstone)?;
         if self.shared(id)? == 0 {
-            self.clear(&place)?;
+            Self::clear(&place)?;
         }
         Ok(())
     }

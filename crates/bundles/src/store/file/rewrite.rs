@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 
+use super::broken::Rule;
 use super::chunk::Chunk;
 use super::files;
 use super::lock::Lock;
@@ -84,7 +85,10 @@ fn replace(
     let head = Frame::read(last).and_then(|frame| frame.stated_head()).unwrap_or(begin.after);
     write_seal(&mut bytes, next, &head);
     let name = ChunkName::Instead(begin.seq, next);
-    files::write_atomically(place.disk(), &place.chunk(name), &place.temporary(), &bytes)?;
+    files::replace(place.disk(), &place.chunk(name), &place.temporary(), &bytes)?;
+    if !Rule::ReplacingBeforeRemoving.is_broken() {
+        files::sync_dir(place.disk(), place.dir())?;
+    }
     for &other in names.iter().filter(|other| **other != name) {
         files::remove_if_any(place.disk(), &place.chunk(other))?;
     }
@@ -103,8 +107,11 @@ pub(super) fn finish_replacing(place: &Place) -> Result<(), BundleError> {
         else {
             continue;
         };
-        // That it is seen does not mean that it is on the disk.
-        files::write_atomically(place.disk(), chunk.path(), &place.temporary(), chunk.bytes())?;
+        if !Rule::ReplacingIsWrittenAgain.is_broken() {
+            // That it is seen does not mean that it is on the disk.
+            let (path, temporary) = (chunk.path(), place.temporary());
+            files::write_atomically(place.disk(), path, &temporary, chunk.bytes())?;
+        }
         for &other in replaced.iter().filter(is_in_place_of) {
             files::remove_if_any(place.disk(), &place.chunk(other))?;
         }
@@ -141,7 +148,7 @@ fn remove_counted(place: &Place, path: &std::path::Path) -> Result<u64, BundleEr
 
 impl FileStore {
     /// Removes everything of a session that has a tombstone, but that.
-    pub(super) fn clear(&self, place: &Place) -> Result<u64, BundleError> {
+    pub(super) fn clear(place: &Place) -> Result<u64, BundleError> {
         let mut removed = remove_blobs(place, |_| true)?;
         match place.disk().remove_dir(&place.blobs()) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -167,7 +174,7 @@ impl FileStore {
             lock => lock?,
         };
         if require_not_deleted(place).is_err() {
-            return if self.shared(place.id)? == 0 { self.clear(place) } else { Ok(0) };
+            return if self.shared(place.id)? == 0 { Self::clear(place) } else { Ok(0) };
         }
         let mut removed = remove_counted(place, &place.temporary())?;
         let is_begun = files::exists(place.disk(), &place.document(Document::Header))?

@@ -3,6 +3,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::FileStore;
+use super::broken::Rule;
 use super::files;
 use super::lock::Lock;
 use super::marks::Begin;
@@ -75,6 +76,7 @@ impl FileWriter {
 
     fn failed(&mut self, failure: Failure) -> BundleError {
         match failure {
+            Failure::Doubtful(error) if Rule::FailedSyncStops.is_broken() => error,
             Failure::Refused(error) => error,
             Failure::Doubtful(error) => {
                 self.stopped = Some(Arc::new(error.clone()));
@@ -115,7 +117,9 @@ impl FileWriter {
 
     /// Ends the chunk that is written to, if there is one.
     fn seal(&mut self) -> Result<(), BundleError> {
-        self.sync()?;
+        if !Rule::LinesBeforeSeal.is_broken() {
+            self.sync()?;
+        }
         let (seq, head) = self.stated()?;
         if let Some(chunk) = &mut self.chunk {
             match chunk.seal(seq, &head) {
@@ -127,7 +131,7 @@ impl FileWriter {
     }
 
     fn sync_blobs(&mut self) -> Result<(), BundleError> {
-        if self.unsynced_blobs.is_empty() {
+        if self.unsynced_blobs.is_empty() || Rule::BlobsBeforeLines.is_broken() {
             return Ok(());
         }
         let disk = self.place.disk();
@@ -210,7 +214,7 @@ impl SessionWriter for FileWriter {
             self.has_blobs_dir = true;
         }
         let (path, temporary) = (self.place.blob(id), self.place.temporary());
-        if files::exists(disk, &path)? {
+        if files::exists(disk, &path)? && !Rule::BlobsStayWhole.is_broken() {
             // One that another process left may not be whole, or not on the disk. It may also be
             // needed, so what comes in its place is synced before.
             files::replace(disk, &path, &temporary, content)?;
