@@ -15,6 +15,8 @@ pub(crate) enum Rule {
     ChunkEntryIsSynced,
     /// Lines that may not be on the disk are written again.
     LinesAreWrittenAgain,
+    /// So is the length of the chunk.
+    LengthIsSetAgain,
     /// So are seals.
     SealsAreWrittenAgain,
     /// So is a header that no chunk follows.
@@ -75,13 +77,14 @@ impl Rule {
     /// Those that no history can miss. The number of a line is in its hash, so that only who makes
     /// lines on purpose comes by that rule.
     #[cfg(test)]
-    pub(crate) const IN_HISTORIES: [Self; 20] = [
+    pub(crate) const IN_HISTORIES: [Self; 21] = [
         Self::TailIsErased,
         Self::SyncedIsDurable,
         Self::SyncErrorsCount,
         Self::FailedSyncStops,
         Self::ChunkEntryIsSynced,
         Self::LinesAreWrittenAgain,
+        Self::LengthIsSetAgain,
         Self::SealsAreWrittenAgain,
         Self::HeaderIsWrittenAgain,
         Self::ReplacingIsWrittenAgain,

@@ -156,11 +156,12 @@ impl OpenChunk {
         let written =
             write_all_at(&mut *self.file, at, lines).attempt("write again in", &self.path);
         written.map_err(Failure::Refused)?;
-        if !self.preallocated {
-            // Its length may not be on the disk either, so it is set again, also where it is right.
-            self.dirty = u64::MAX;
-        }
         self.clean(self.end).map_err(Failure::Refused)?;
+        if !Rule::LengthIsSetAgain.is_broken() {
+            // It may not be on the disk either.
+            let allocated = self.file.set_len(self.allocated).attempt("make room in", &self.path);
+            allocated.map_err(Failure::Refused)?;
+        }
         self.sync()
     }
 
