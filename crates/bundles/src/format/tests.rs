@@ -70,8 +70,8 @@ fn an_action_beyond_the_limit_is_refused() {
     let action = Action::Note { text: "x".repeat(100) };
     let encoded = encode_action(&action).unwrap();
     let bytes = serde_json::to_vec(&action).unwrap().len();
-    assert_eq!(body::encode_within(bytes, &action).unwrap(), encoded);
-    let refused = body::encode_within(bytes - 1, &action);
+    assert_eq!(body::encode_within(bytes, to_json(&action).unwrap()).unwrap(), encoded);
+    let refused = body::encode_within(bytes - 1, to_json(&action).unwrap());
     let Err(crate::BundleError::TooLong { bytes: found, limit }) = refused else {
         panic!("{refused:?}");
     };

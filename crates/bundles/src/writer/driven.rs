@@ -11,7 +11,7 @@ use crate::durability::Durability;
 use crate::error::BundleError;
 use crate::format::encode_action;
 use crate::session::SessionId;
-use crate::state::State;
+use crate::state::{RunChange, State};
 
 /// A writer without a thread: it works when it is told, so that a test decides what is done
 /// together, and the same is done each time.
@@ -43,7 +43,7 @@ impl Driven {
         let send = |action: &Action| {
             let (done, answer) = oneshot::channel();
             let change = match action {
-                Action::Journal(_) => Change::Record,
+                Action::Journal(record) => Change::Record(RunChange::from(record)),
                 action => Change::Action(action.clone()),
             };
             let action = encode_action(action).unwrap();
