@@ -50,9 +50,8 @@ pub(super) struct History {
     model: Model,
     /// The last process let go in good order, so that there is nothing to erase.
     orderly: bool,
-    /// Up to where the snapshot and the card that were acknowledged go.
+    /// Up to where the snapshot that was acknowledged goes.
     snapshot: u64,
-    card: u64,
     crashes_in_a_row: u64,
     texts: u64,
     tally: Tally,
@@ -74,7 +73,6 @@ impl History {
             model: Model::default(),
             orderly: true,
             snapshot: 0,
-            card: 0,
             crashes_in_a_row: 0,
             texts: 0,
             tally: Tally { histories: 1, ..Tally::default() },
@@ -241,7 +239,7 @@ impl History {
             return Err("the state is not what the actions come to".into());
         }
         self.model.find(entries.into_iter().map(|entry| entry.action).collect())?;
-        self.check_documents()?;
+        self.check_snapshot()?;
         let chunks = self.chunks().len();
         self.tally.chunks = self.tally.chunks.max(u64::try_from(chunks).unwrap());
         self.crashes_in_a_row = 0;
@@ -280,25 +278,19 @@ impl History {
         Ok(())
     }
 
-    /// Each document is whole, and not older than the one that was acknowledged.
-    fn check_documents(&self) -> Verdict {
-        let dir = self.dir().unwrap_or_default();
-        for (kind, name, least) in [
-            (Document::Snapshot, "snapshot.json", self.snapshot),
-            (Document::Card, "card.json", self.card),
-        ] {
-            let path = dir.join(name);
-            let actions = match self.machine.content(&path) {
-                Some(bytes) => {
-                    let document: serde_json::Value =
-                        read_document(kind, &bytes, &path).map_err(|error| error.to_string())?;
-                    document["actions"].as_u64().ok_or("a document without a number")?
-                }
-                None => 0,
-            };
-            if actions < least {
-                return Err(format!("{name} is that of {actions} actions, not of {least}"));
+    /// The snapshot is whole, and not older than the one that was acknowledged.
+    fn check_snapshot(&self) -> Verdict {
+        let path = self.dir().unwrap_or_default().join("snapshot.json");
+        let actions = match self.machine.content(&path) {
+            Some(bytes) => {
+                let snapshot: serde_json::Value = read_document(Document::Snapshot, &bytes, &path)
+                    .map_err(|error| error.to_string())?;
+                snapshot["actions"].as_u64().ok_or("a snapshot without a number")?
             }
+            None => 0,
+        };
+        if actions < self.snapshot {
+            return Err(format!("a snapshot of {actions} actions, not of {}", self.snapshot));
         }
         Ok(())
     }
@@ -421,7 +413,7 @@ impl History {
             Ok(()) => {
                 self.model.all_durable();
                 let actions = u64::try_from(self.model.actions.len()).unwrap();
-                (self.snapshot, self.card) = (actions, actions);
+                self.snapshot = actions;
                 self.tally.snapshots += 1;
                 Ok(())
             }
@@ -454,7 +446,6 @@ impl History {
         match session.close() {
             Ok(()) => {
                 self.model.all_durable();
-                self.card = u64::try_from(self.model.actions.len()).unwrap();
                 self.tally.closed += 1;
                 Ok(())
             }
