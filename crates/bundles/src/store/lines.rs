@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::format::{BlobId, Frame, OPEN, Record, read_record};
@@ -98,6 +99,11 @@ impl Lines {
             (begin, rest) = (end, behind);
             (seq, line.strip_suffix(b"\n").unwrap_or(line))
         })
+    }
+
+    /// The blobs that they need.
+    pub fn blobs(&self) -> BTreeSet<BlobId> {
+        self.iter().flat_map(|(_, line)| blobs_of(line)).collect()
     }
 
     /// The last of them with its number, without the line end.

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::error::BundleError;
 use crate::format::BlobId;
-use crate::session::{Header, SessionId};
+use crate::session::SessionId;
 
 /// Sessions that live as long as the process. Clones have the same sessions.
 ///
@@ -70,12 +70,11 @@ impl MemoryStore {
         if sessions.contains_key(&new.id) {
             return Err(BundleError::AlreadyExists { id: new.id });
         }
-        if let Some(parent) = new.parent {
+        if let Some(parent) = new.parent() {
             find(sessions, parent)?;
         }
         let handle = self.handle(new.id);
-        let header = Header::from_bytes(new.header, &handle.location)?;
-        let ancestors = header.lineage.iter().map(|forked| (forked.from, forked.at)).collect();
+        let ancestors = new.ancestors.iter().map(|forked| (forked.from, forked.at)).collect();
         let mut stored = Stored { ancestors, is_open: true, ..Stored::default() };
         stored.documents.insert(Document::Header, new.header.to_vec());
         sessions.insert(new.id, stored);
@@ -297,8 +296,7 @@ impl SessionWriter for MemoryWriter {
         }
         let stored = sessions.get_mut(&id).ok_or(BundleError::NotFound { id })?;
         stored.lines = lines.iter().map(|(seq, line)| (seq, line.into())).collect();
-        let needed: BTreeSet<BlobId> =
-            lines.iter().flat_map(|(_, line)| super::lines::blobs_of(line)).collect();
+        let needed = lines.blobs();
         stored.blobs.retain(|id, _| needed.contains(id));
         Ok(())
     }

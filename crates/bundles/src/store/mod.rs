@@ -14,7 +14,7 @@ pub use memory::MemoryStore;
 
 use crate::error::BundleError;
 use crate::format::BlobId;
-use crate::session::SessionId;
+use crate::session::{Forked, SessionId};
 
 /// A place for sessions: what a bundle needs of a file system, a database or a server.
 ///
@@ -60,13 +60,15 @@ pub trait BundleStore: Debug + Send + Sync + 'static {
     /// the system refused.
     fn open(&self, id: SessionId) -> Result<Box<dyn SessionWriter>, BundleError>;
 
-    /// Opens a session for reading, also while somebody writes it.
+    /// Opens a session for reading, also while somebody writes it. One that is deleted can be read
+    /// as long as it keeps what a fork shares with it.
     ///
     /// # Errors
     /// As for [`open`](Self::open), without [`OpenElsewhere`](BundleError::OpenElsewhere).
     fn read(&self, id: SessionId) -> Result<Box<dyn SessionReader>, BundleError>;
 
-    /// All sessions, the oldest first, with those that are deleted. No log is opened.
+    /// All sessions in the order of their ids, which is that in which they were made, with those that
+    /// are deleted. No log is opened.
     ///
     /// # Errors
     /// What the system refused.
@@ -96,15 +98,22 @@ const _: Option<&dyn BundleStore> = None;
 pub struct NewSession<'a> {
     /// Its id.
     pub id: SessionId,
-    /// The session that it is a fork of, if it is one.
-    pub parent: Option<SessionId>,
+    /// The sessions with whose actions its log begins, the oldest first, each with how far that
+    /// goes; none if it is no fork. A store keeps this, for it says what is
+    /// [shared](BundleError::Shared).
+    pub ancestors: &'a [Forked],
     /// Its header.
     pub header: &'a [u8],
 }
 
 impl<'a> NewSession<'a> {
-    pub(crate) fn new(id: SessionId, parent: Option<SessionId>, header: &'a [u8]) -> Self {
-        Self { id, parent, header }
+    pub(crate) fn new(id: SessionId, ancestors: &'a [Forked], header: &'a [u8]) -> Self {
+        Self { id, ancestors, header }
+    }
+
+    /// The session that it is a fork of, if it is one: the last of its ancestors.
+    pub fn parent(&self) -> Option<SessionId> {
+        self.ancestors.last().map(|forked| forked.from)
     }
 }
 
@@ -220,7 +229,8 @@ pub trait SessionWriter: SessionReader {
     fn put_document(&mut self, document: Document, content: &[u8]) -> Result<(), BundleError>;
 
     /// Puts these lines in place of all lines, durably, and all or none. They are the same before
-    /// `first_changed`. Blobs that no line needs any more are removed.
+    /// `first_changed`, and the last has the number that the last line had. Blobs that
+    /// [no line needs](Lines::blobs) any more are removed.
     ///
     /// # Errors
     /// [`Shared`](BundleError::Shared) if a session that is not deleted was forked from this one

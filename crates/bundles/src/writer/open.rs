@@ -95,9 +95,8 @@ fn fork(store: &dyn BundleStore, header: Header, state: State) -> Result<Opened,
     Ok(Opened { header, writer, tip, state, remounted: Remounted::default() })
 }
 
-fn new_session<'a>(header: &Header, bytes: &'a [u8]) -> NewSession<'a> {
-    let parent = header.ancestors().last().map(|forked| forked.from);
-    NewSession::new(header.id, parent, bytes)
+fn new_session<'a>(header: &'a Header, bytes: &'a [u8]) -> NewSession<'a> {
+    NewSession::new(header.id, header.ancestors(), bytes)
 }
 
 fn created(header: Header, writer: Box<dyn SessionWriter>) -> Opened {

@@ -90,7 +90,7 @@ impl FileStore {
         if files::exists(&*self.disk, place.dir())? {
             return Err(BundleError::AlreadyExists { id: new.id });
         }
-        if let Some(parent) = new.parent {
+        if let Some(parent) = new.parent() {
             require_header(&self.place(parent))?;
             require_not_deleted(&self.place(parent))?;
         }

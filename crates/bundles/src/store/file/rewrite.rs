@@ -1,6 +1,5 @@
 //! Chunks that are put in place of others, and what is removed.
 
-use std::collections::BTreeSet;
 use std::io::ErrorKind;
 
 use super::broken::Rule;
@@ -14,7 +13,7 @@ use super::reader::{all_chunk_names, chunk_names, read_chunk};
 use super::{FileStore, require_not_deleted};
 use crate::error::{Attempt, BundleError};
 use crate::format::{BlobId, Frame, SCHEMA};
-use crate::store::lines::{blobs_of, seq_of};
+use crate::store::lines::seq_of;
 use crate::store::{Document, Lines};
 
 /// With how many chunks a session is opened before small ones are merged.
@@ -24,7 +23,7 @@ const MANY_CHUNKS: usize = if cfg!(test) { 5 } else { 64 };
 pub(super) fn replace_all(place: &Place, begin: Begin, lines: &Lines) -> Result<(), BundleError> {
     let names = chunk_names(place)?;
     replace(place, begin, lines.as_bytes(), &names)?;
-    let needed: BTreeSet<BlobId> = lines.iter().flat_map(|(_, line)| blobs_of(line)).collect();
+    let needed = lines.blobs();
     remove_blobs(place, |id| !needed.contains(&id)).map(drop)
 }
 
