@@ -58,6 +58,11 @@
 //! # No runtime is needed
 //! Every open bundle has one thread of its own, which does all of its I/O and ends with it. The
 //! futures wait for that thread and run on any executor.
+//!
+//! # Features
+//! - `testkit`: the contract that every [`BundleStore`] must keep, as functions to call from its tests.
+//!
+//! None is on by default.
 
 mod action;
 mod bundle;
@@ -78,6 +83,8 @@ mod split;
 mod state;
 mod store;
 mod view;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod writer;
 
 pub use action::{Action, Entry, MergedValue, TaskStatus};

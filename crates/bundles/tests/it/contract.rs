@@ -1,0 +1,11 @@
+//! The contract of stores: each of the crate's own keeps it.
+
+use maniple_bundles::testkit::{check_processes, check_store};
+use maniple_bundles::MemoryStore;
+
+#[test]
+fn the_memory_store_keeps_the_contract() {
+    let store = MemoryStore::new();
+    check_store(|| store.clone());
+    check_processes(|| store.clone());
+}
