@@ -4,4 +4,5 @@
 
 #[cfg(feature = "testkit")]
 mod contract;
+mod file_store;
 mod smoke;

@@ -187,9 +187,11 @@ impl BundleStore for FileStore {
 
     fn delete(&self, id: SessionId, tombstone: &[u8]) -> Result<(), BundleError> {
         let place = self.place(id);
-        let _held = self.hold()?;
+        // Looked for first, so that no lock is left where there is no store.
         require_not_deleted(&place)?;
         require_header(&place)?;
+        let _held = self.hold()?;
+        require_not_deleted(&place)?;
         let _lock = Lock::take(&place)?;
         let path = place.document(Document::Tombstone);
         files::write_atomically(&*self.disk, &path, &place.temporary(), tombstone)?;
