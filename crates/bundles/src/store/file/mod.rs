@@ -91,8 +91,9 @@ impl FileStore {
             return Err(BundleError::AlreadyExists { id: new.id });
         }
         if let Some(parent) = new.parent() {
-            require_header(&self.place(parent))?;
+            // What is deleted may have no header any more.
             require_not_deleted(&self.place(parent))?;
+            require_header(&self.place(parent))?;
         }
         let path = place.document(Document::Header);
         let header = Header::from_bytes(new.header, &path)?;
