@@ -113,7 +113,7 @@ impl FileStore {
                 continue;
             }
             let Some(header) = read_header(&place)? else { continue };
-            let forks = header.lineage.iter().filter(|forked| forked.from == id);
+            let forks = header.ancestors().iter().filter(|forked| forked.from == id);
             shared = forks.map(|forked| forked.at).fold(shared, u64::max);
         }
         Ok(shared)
