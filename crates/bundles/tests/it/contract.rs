@@ -1,6 +1,6 @@
 //! The contract of stores: each of the crate's own keeps it.
 
-use maniple_bundles::testkit::{check_created, check_processes, check_rewritten, check_store};
+use maniple_bundles::testkit::{check_processes, check_store};
 use maniple_bundles::{FileStore, MemoryStore};
 
 #[test]
@@ -11,13 +11,8 @@ fn the_memory_store_keeps_the_contract() {
 }
 
 #[test]
-fn the_file_store_creates_sessions_by_the_contract() {
+fn the_file_store_keeps_the_contract() {
     let dir = tempfile::tempdir().unwrap();
-    check_created(|| FileStore::new(dir.path()));
-}
-
-#[test]
-fn the_file_store_rewrites_by_the_contract() {
-    let dir = tempfile::tempdir().unwrap();
-    check_rewritten(|| FileStore::new(dir.path()));
+    check_store(|| FileStore::new(dir.path().join("sessions")));
+    check_processes(|| FileStore::new(dir.path().join("sessions")));
 }

@@ -166,18 +166,28 @@ impl FileStore {
     }
 
     /// What [`collect_garbage`](crate::BundleStore::collect_garbage) does with one directory.
+    ///
+    /// A session that anybody can open is locked only where a writer has left something, because
+    /// whoever opens it meanwhile would be told that it is open.
     pub(super) fn collect(&self, place: &Place) -> Result<u64, BundleError> {
+        match require_not_deleted(place) {
+            Err(BundleError::Deleted { .. }) if self.shared(place.id)? == 0 => {
+                return Self::clear(place);
+            }
+            Err(BundleError::Deleted { .. }) => return Ok(0),
+            living => living?,
+        }
+        let is_begun = files::exists(place.disk(), &place.document(Document::Header))?
+            || !chunk_names(place)?.is_empty();
+        if is_begun && !files::exists(place.disk(), &place.temporary())? {
+            return Ok(0);
+        }
         // What is open is not garbage.
         let _lock = match Lock::take(place) {
             Err(BundleError::OpenElsewhere { .. }) => return Ok(0),
             lock => lock?,
         };
-        if require_not_deleted(place).is_err() {
-            return if self.shared(place.id)? == 0 { Self::clear(place) } else { Ok(0) };
-        }
         let mut removed = remove_counted(place, &place.temporary())?;
-        let is_begun = files::exists(place.disk(), &place.document(Document::Header))?
-            || !chunk_names(place)?.is_empty();
         if !is_begun {
             // Its creation was cut short.
             removed += remove_counted(place, &place.epoch())?;
