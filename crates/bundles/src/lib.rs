@@ -60,6 +60,8 @@
 //! futures wait for that thread and run on any executor.
 //!
 //! # Features
+//! - `sqlite`: `SqliteStore`, which keeps sessions in a database. It compiles SQLite, which needs a C
+//!   compiler.
 //! - `testkit`: the contract that every [`BundleStore`] must keep, as functions to call from its tests.
 //!
 //! None is on by default.
@@ -102,6 +104,8 @@ pub use store::{
     BundleStore, Commit, Document, FileStore, Line, Lines, Listed, MemoryStore, NewSession,
     Recovery, SessionReader, SessionWriter, Visit,
 };
+#[cfg(feature = "sqlite")]
+pub use store::{SqliteStore, UnfitDatabase};
 pub use view::{Diff, Difference, Exported, SessionView, Tail};
 
 #[cfg(doctest)]

@@ -3,6 +3,8 @@
 pub(crate) mod file;
 pub(crate) mod lines;
 mod memory;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use std::fmt::Debug;
 use std::ops::ControlFlow;
@@ -11,6 +13,8 @@ use std::path::Path;
 pub use file::FileStore;
 pub use lines::{Line, Lines};
 pub use memory::MemoryStore;
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteStore, UnfitDatabase};
 
 use crate::error::BundleError;
 use crate::format::BlobId;

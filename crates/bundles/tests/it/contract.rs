@@ -16,3 +16,12 @@ fn the_file_store_keeps_the_contract() {
     check_store(|| FileStore::new(dir.path().join("sessions")));
     check_processes(|| FileStore::new(dir.path().join("sessions")));
 }
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn the_sqlite_store_keeps_the_contract() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || maniple_bundles::SqliteStore::open(dir.path().join("sessions.db")).unwrap();
+    check_store(open);
+    check_processes(open);
+}

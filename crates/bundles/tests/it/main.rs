@@ -6,3 +6,5 @@
 mod contract;
 mod file_store;
 mod smoke;
+#[cfg(feature = "sqlite")]
+mod sqlite;

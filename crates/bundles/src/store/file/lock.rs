@@ -57,12 +57,12 @@ fn read_epoch(place: &Place) -> Result<Option<u64>, BundleError> {
 
 /// A lock that is given back when this is dropped.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(in crate::store) struct Held {
     file: Box<dyn DiskFile>,
 }
 
 /// Takes a lock if nobody has it.
-fn try_hold(disk: &dyn Disk, path: &Path) -> Result<Option<Held>, BundleError> {
+pub(in crate::store) fn try_hold(disk: &dyn Disk, path: &Path) -> Result<Option<Held>, BundleError> {
     let mut file = files::open_or_create(disk, path, "open the lock")?;
     match file.try_lock() {
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
@@ -71,7 +71,7 @@ fn try_hold(disk: &dyn Disk, path: &Path) -> Result<Option<Held>, BundleError> {
 }
 
 /// Waits for a lock that nobody has for long.
-pub(super) fn hold(disk: &dyn Disk, path: &Path) -> Result<Held, BundleError> {
+pub(in crate::store) fn hold(disk: &dyn Disk, path: &Path) -> Result<Held, BundleError> {
     let begun = Instant::now();
     loop {
         if let Some(held) = try_hold(disk, path)? {

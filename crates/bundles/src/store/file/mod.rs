@@ -16,7 +16,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use self::lock::{Held, Lock, hold};
+use self::lock::Lock;
+pub(super) use self::lock::{Held, hold, try_hold};
 use self::place::Place;
 use self::reader::{FileReader, chunk_names, read_document};
 use self::recover::{Recovered, recover};
