@@ -2,7 +2,7 @@ use std::thread::scope;
 
 use futures::executor::block_on;
 
-use super::rule::{Rule, refused};
+use super::rule::{Rule, joined, refused};
 use crate::action::Action;
 use crate::bundle::ContextBundle;
 use crate::durability::Durability;
@@ -28,17 +28,17 @@ async fn live<S: BundleStore>(open: &impl Fn() -> S, name: &str, durability: Dur
     let bundle = rule.ok("creating", first.create(Meta::new(name)).await);
     let id = bundle.id();
     // From many threads at once; each waits for its own.
-    scope(|threads| {
-        for thread in 0..THREADS {
-            let bundle = &bundle;
-            threads.spawn(move || {
-                for n in 0..APPENDS {
-                    let text = format!("note {n} of {thread} ");
-                    let text = text.repeat(if n % 5 == 0 { 1000 } else { 1 });
-                    rule.ok("appending", block_on(bundle.append(Action::Note { text })));
-                }
-            });
+    let append = |thread: u64| {
+        for n in 0..APPENDS {
+            let text = format!("note {n} of {thread} ");
+            let text = text.repeat(if n % 5 == 0 { 1000 } else { 1 });
+            rule.ok("appending", block_on(bundle.append(Action::Note { text })));
         }
+    };
+    scope(|threads| {
+        let append = &append;
+        let started = (0..THREADS).map(|thread| threads.spawn(move || append(thread)));
+        started.collect::<Vec<_>>().into_iter().for_each(joined);
     });
     let notes = THREADS * APPENDS;
     check(rule, &bundle, notes).await;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::scope;
 
 use super::author::{Author, Batch};
-use super::rule::{Over, Rule, refused};
+use super::rule::{Over, Rule, joined, refused};
 use crate::error::BundleError;
 use crate::format::BlobId;
 use crate::store::{BundleStore, Commit, Document, Lines, SessionReader};
@@ -175,9 +175,14 @@ pub(super) fn beside<S: BundleStore>(open: &impl Fn() -> S) {
     scope(|threads| {
         let reader = rule.ok("reading", store.read(author.id()));
         let (look, is_over) = (&look, &is_over);
-        threads.spawn(move || {
-            while !is_over.load(Ordering::SeqCst) {
+        let reading = threads.spawn(move || {
+            loop {
+                // It looks once more when all is written.
+                let is_last = is_over.load(Ordering::SeqCst);
                 look(&*reader);
+                if is_last {
+                    break;
+                }
             }
         });
         let over = Over(is_over);
@@ -189,6 +194,7 @@ pub(super) fn beside<S: BundleStore>(open: &impl Fn() -> S) {
             look(&*rule.ok("reading", store.read(author.id())));
         }
         drop(over);
+        joined(reading);
     });
     rule.log("when all was written", &*writer, &author, 0);
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{ScopedJoinHandle, scope};
 
 use super::author::Author;
-use super::rule::{Over, Rule, refused};
+use super::rule::{Over, Rule, joined, refused};
 use crate::error::BundleError;
 use crate::session::{Header, SessionId};
 use crate::store::{BundleStore, Commit, Document, Listed, SessionWriter};
@@ -134,7 +134,7 @@ pub(super) fn free<S: BundleStore>(open: &impl Fn() -> S) {
     drop(rule.create(&store, &author));
     scope(|threads| {
         let over = Over(&is_over);
-        threads.spawn(|| {
+        let collecting = threads.spawn(|| {
             while !is_over.load(Ordering::SeqCst) {
                 rule.ok("collecting garbage", store.collect_garbage());
                 rule.ok("listing", store.list());
@@ -144,6 +144,7 @@ pub(super) fn free<S: BundleStore>(open: &impl Fn() -> S) {
             drop(rule.ok("opening what nobody has open", store.open(author.id())));
         }
         drop(over);
+        joined(collecting);
     });
 }
 
@@ -159,10 +160,7 @@ fn at_once<T: Send>(act: impl Fn() -> T + Sync) -> Vec<T> {
                 })
             })
             .collect();
-        let done = |thread: ScopedJoinHandle<'_, T>| {
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        started.into_iter().map(done).collect()
+        started.into_iter().map(joined).collect()
     })
 }
 
@@ -240,8 +238,7 @@ pub(super) fn processes<S: BundleStore>(open: &impl Fn() -> S) {
                 })
             })
             .collect();
-        let done = looks.into_iter().map(|look| look.join().expect("the look does not panic"));
-        done.map(|made| rule.ok("looking for or creating", made)).collect()
+        looks.into_iter().map(joined).map(|made| rule.ok("looking for or creating", made)).collect()
     });
     let writers = made.iter().filter(|made| made.is_ok()).count();
     rule.same("the number of processes that have created it", &writers, &1);

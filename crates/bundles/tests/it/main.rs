@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 #[cfg(feature = "testkit")]
+mod broken;
+#[cfg(feature = "testkit")]
 mod contract;
 mod file_store;
 mod smoke;
