@@ -177,9 +177,12 @@
 //! # For stores
 //!
 //! [`journal_contract!`] writes the contract suite of journals into a test file, a test for each rule;
-//! [`journal`] is the same contract as functions.
+//! [`journal`] is the same contract as functions. `store_contract!` and `bundles` (feature `bundles`) are
+//! those of stores of sessions.
 //!
 //! # Features
+//! - `bundles`: `maniple_testkit::store_contract!` and `maniple_testkit::bundles`, the contract of stores of
+//!   sessions.
 //! - `proptest`: `maniple_testkit::strategy`, strategies for inputs, runs, faults and crashes; and
 //!   `CrashTest::with_inputs`, whose failures shrink to an input and its crashes.
 //! - `orchestration`: `maniple_testkit::orchestration`, the checks for combiners and agents that are
@@ -210,6 +213,8 @@ pub use crash_test::{
 pub use faulty::{Fault, FaultSchedule, Faults, FaultyAgent, Injected, InjectedError, NotMet};
 pub use leak::{Leak, Runs, leaks_nothing};
 pub use machine::{Ended, Machine};
+#[cfg(feature = "bundles")]
+pub use maniple_bundles::testkit as bundles;
 pub use maniple_core::testkit as journal;
 #[cfg(feature = "orchestration")]
 pub use maniple_orchestration::testkit as orchestration;
