@@ -44,7 +44,8 @@ pub trait BundleStore: Debug + Send + Sync + 'static {
 
     /// Makes a session unless `is_it` says of the header of one that is not deleted that it is the
     /// one. Of two callers at the same time, one makes it and the other finds it. `Err` in the
-    /// answer is the id of the one that was found: the newest, where there are more.
+    /// answer is the id of the one that was found: the newest, where there are more. `is_it` may not
+    /// use the store.
     ///
     /// # Errors
     /// As for [`create`](Self::create).
@@ -169,7 +170,7 @@ pub trait SessionReader: Debug + Send {
 
     /// Shows the lines whose number is at least `from`, in order, as far as there are any, until
     /// `visit` breaks off. Of a session that somebody else writes, it shows those that were written when
-    /// it looked.
+    /// it looked. `visit` may read documents and blobs from the same reader.
     ///
     /// # Errors
     /// What `visit` failed with, an error that names what is damaged, or what the system refused.

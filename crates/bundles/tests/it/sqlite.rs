@@ -194,3 +194,48 @@ fn what_a_killed_process_was_told_is_found_by_the_next() {
         assert_eq!(bundle.recovered(), None);
     }
 }
+
+#[test]
+fn who_reads_waits_for_no_writer() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("sessions.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let bundle = block_on(Sessions::new(store.clone()).create(Meta::new("a"))).unwrap();
+    note(&bundle, "before").unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let append = bundle.append(Action::Note { text: "waits".into() });
+    assert_eq!(store.list().unwrap().len(), 1);
+    let mut shown = 0;
+    let reader = store.read(bundle.id()).unwrap();
+    reader
+        .lines(0, &mut |_| {
+            shown += 1;
+            Ok(std::ops::ControlFlow::Continue(()))
+        })
+        .unwrap();
+    assert_eq!(shown, 1);
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(block_on(append).unwrap(), 1);
+}
+
+#[test]
+fn many_make_one_database_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, begin) = (dir.path().join("sessions.db"), std::sync::Barrier::new(8));
+    std::thread::scope(|threads| {
+        for n in 0..8 {
+            let (path, begin) = (&path, &begin);
+            threads.spawn(move || {
+                begin.wait();
+                let sessions = Sessions::new(SqliteStore::open(path).unwrap());
+                let bundle = block_on(sessions.create(Meta::new(format!("{n}")))).unwrap();
+                for seq in 0..20 {
+                    assert_eq!(note(&bundle, "one of many").unwrap(), seq);
+                }
+                block_on(bundle.close()).unwrap();
+            });
+        }
+    });
+    assert_eq!(SqliteStore::open(&path).unwrap().list().unwrap().len(), 8);
+}

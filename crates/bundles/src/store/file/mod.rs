@@ -3,7 +3,7 @@
 pub(crate) mod broken;
 mod chunk;
 mod files;
-mod lock;
+pub(super) mod lock;
 mod marks;
 mod open_chunk;
 mod place;
@@ -16,8 +16,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use self::lock::Lock;
-pub(super) use self::lock::{Held, hold, try_hold};
+use self::lock::{Held, Lock, hold};
 use self::place::Place;
 use self::reader::{FileReader, chunk_names, read_document};
 use self::recover::{Recovered, recover};

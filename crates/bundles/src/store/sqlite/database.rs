@@ -12,7 +12,7 @@ use crate::disk::{Access, Disk, OsDisk};
 use crate::error::{Attempt, BundleError};
 use crate::session::SessionId;
 use crate::store::Commit;
-use crate::store::file::hold;
+use crate::store::file::lock::hold;
 
 /// How long a write waits for those of other processes to end.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -56,9 +56,12 @@ impl Database {
             let _held = hold(&OsDisk, &locks.join("database"))?;
             // Another process may have been faster.
             if schema::is_new(&connection, &path)? {
-                schema::create(&mut connection).map_err(|error| error.at("create", &path))?;
+                schema::keep_log(&connection, &path)?;
+                let created = schema::create(&mut connection);
+                created.map_err(|error| Failure::from(error).at("create", &path))?;
             }
         }
+        schema::keep_log(&connection, &path)?;
         make_dir(&locks)?;
         let set =
             connection.execute_batch("PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1;");
@@ -146,19 +149,6 @@ impl Writing {
         let done = act(&Shelf::new(&transaction))?;
         transaction.commit()?;
         Ok(done)
-    }
-
-    /// Looks at the sessions as they are at one moment.
-    pub(super) fn read<T>(
-        &mut self,
-        attempt: &'static str,
-        look: impl FnOnce(&Shelf<'_>) -> Result<T, Failure>,
-    ) -> Result<T, BundleError> {
-        let seen = match self.connection.transaction() {
-            Ok(transaction) => look(&Shelf::new(&transaction)),
-            Err(error) => Err(error.into()),
-        };
-        seen.map_err(|failure| failure.at(attempt, &self.path))
     }
 
     /// Moves what is in the write-ahead log into the database, as far as nobody reads it.

@@ -12,11 +12,12 @@ use std::sync::Arc;
 
 pub use self::schema::UnfitDatabase;
 
-use self::database::Database;
+use self::database::{Database, connect};
 use self::failure::Failure;
 use self::reader::SqliteReader;
+use self::shelf::Shelf;
 use self::writer::SqliteWriter;
-use super::file::{Held, try_hold};
+use super::file::lock::{Held, try_hold};
 use super::{BundleStore, Commit, Listed, NewSession, SessionReader, SessionWriter};
 use crate::disk::{Disk, OsDisk};
 use crate::error::BundleError;
@@ -94,25 +95,19 @@ impl SqliteStore {
     }
 
     fn reader(&self, session: i64, id: SessionId) -> Result<SqliteReader, BundleError> {
-        SqliteReader::open(&self.database, session, self.location(id))
-    }
-}
-
-impl BundleStore for SqliteStore {
-    fn create(&self, new: &NewSession<'_>) -> Result<Box<dyn SessionWriter>, BundleError> {
-        let made = self.create_unless(new, &mut |_| false)?;
-        // Nothing was looked for, so nothing was found.
-        made.map_err(|id| BundleError::AlreadyExists { id })
+        let connection = connect(self.path())?;
+        Ok(SqliteReader::new(&self.database, connection, session, self.location(id)))
     }
 
-    fn create_unless(
+    /// Makes a session unless another one is found before.
+    fn make(
         &self,
         new: &NewSession<'_>,
-        is_it: &mut dyn FnMut(&[u8]) -> bool,
+        find: impl FnOnce(&Shelf<'_>) -> Result<Option<SessionId>, Failure>,
     ) -> Result<Result<Box<dyn SessionWriter>, SessionId>, BundleError> {
         let mut turn = self.database.turn();
         let made = turn.write("create a session in", Commit::Synced, |shelf| {
-            if let Some(found) = shelf.find(is_it)? {
+            if let Some(found) = find(shelf)? {
                 return Ok(Err(found));
             }
             let session = shelf.create(new)?;
@@ -128,6 +123,21 @@ impl BundleStore for SqliteStore {
                 Ok(Ok(Box::new(SqliteWriter::new(reader, new.id, held, 0, doubts))))
             }
         }
+    }
+}
+
+impl BundleStore for SqliteStore {
+    fn create(&self, new: &NewSession<'_>) -> Result<Box<dyn SessionWriter>, BundleError> {
+        let made = self.make(new, |_| Ok(None))?;
+        made.map_err(|id| BundleError::AlreadyExists { id })
+    }
+
+    fn create_unless(
+        &self,
+        new: &NewSession<'_>,
+        is_it: &mut dyn FnMut(&[u8]) -> bool,
+    ) -> Result<Result<Box<dyn SessionWriter>, SessionId>, BundleError> {
+        self.make(new, |shelf| shelf.find(is_it))
     }
 
     fn open(&self, id: SessionId) -> Result<Box<dyn SessionWriter>, BundleError> {
@@ -146,12 +156,18 @@ impl BundleStore for SqliteStore {
     }
 
     fn read(&self, id: SessionId) -> Result<Box<dyn SessionReader>, BundleError> {
-        let session = self.database.turn().read("look for a session in", |shelf| shelf.kept(id))?;
-        Ok(Box::new(self.reader(session, id)?))
+        let connection = connect(self.path())?;
+        let session = Shelf::new(&connection).kept(id);
+        let session =
+            session.map_err(|failure| failure.at("look for a session in", self.path()))?;
+        let location = self.location(id);
+        Ok(Box::new(SqliteReader::new(&self.database, connection, session, location)))
     }
 
     fn list(&self) -> Result<Vec<Listed>, BundleError> {
-        self.database.turn().read("list the sessions of", |shelf| Ok(shelf.list()?))
+        let connection = connect(self.path())?;
+        let listed = Shelf::new(&connection).list();
+        listed.map_err(|error| Failure::from(error).at("list the sessions of", self.path()))
     }
 
     fn delete(&self, id: SessionId, tombstone: &[u8]) -> Result<(), BundleError> {

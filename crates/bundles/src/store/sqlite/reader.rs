@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Params};
 
-use super::database::{Database, connect};
+use super::database::Database;
 use super::failure::Failure;
 use super::shelf::{kind, signed};
 use crate::error::BundleError;
@@ -20,13 +20,13 @@ pub(super) struct SqliteReader {
 }
 
 impl SqliteReader {
-    pub(super) fn open(
+    pub(super) fn new(
         database: &Arc<Database>,
+        connection: Connection,
         session: i64,
         location: PathBuf,
-    ) -> Result<Self, BundleError> {
-        let (connection, database) = (connect(database.path())?, Arc::clone(database));
-        Ok(Self { connection, database, session, location })
+    ) -> Self {
+        Self { connection, database: Arc::clone(database), session, location }
     }
 
     fn bytes(&self, sql: &str, params: impl Params) -> Result<Option<Vec<u8>>, BundleError> {

@@ -116,19 +116,41 @@ fn describe(connection: &Connection) -> rusqlite::Result<(i32, i32, i64)> {
     Ok((value("application_id")?, value("user_version")?, tables))
 }
 
-/// Makes an empty database ours, whole or not at all.
-pub(super) fn create(connection: &mut Connection) -> Result<(), Failure> {
+/// Makes the database write ahead, if it does not.
+pub(super) fn keep_log(connection: &Connection, path: &Path) -> Result<(), BundleError> {
     let set = "PRAGMA journal_mode = WAL";
-    let journal_mode: String = connection.query_row(set, (), |row| row.get(0))?;
-    if journal_mode != "wal" {
-        let path = connection.path().unwrap_or_default().to_owned();
-        return Err(UnfitDatabase::NoWriteAheadLog { journal_mode }.at(path.as_ref()).into());
+    let journal_mode = connection.query_row(set, (), |row| row.get(0));
+    let journal_mode: String =
+        journal_mode.map_err(|error| Failure::from(error).at("open", path))?;
+    if journal_mode == "wal" {
+        return Ok(());
     }
+    Err(UnfitDatabase::NoWriteAheadLog { journal_mode }.at(path))
+}
+
+/// Makes an empty database ours, whole or not at all.
+pub(super) fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(TABLES)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.commit()?;
-    Ok(())
+    transaction.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_cannot_write_ahead_is_refused() {
+        let connection = Connection::open_in_memory().unwrap();
+        match keep_log(&connection, "sessions.db".as_ref()).unwrap_err() {
+            BundleError::Io { source, .. } => assert_eq!(
+                source.get_ref().and_then(|source| source.downcast_ref()),
+                Some(&UnfitDatabase::NoWriteAheadLog { journal_mode: "memory".into() })
+            ),
+            other => panic!("{other:?}"),
+        }
+    }
 }

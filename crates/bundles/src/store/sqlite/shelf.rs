@@ -1,4 +1,4 @@
-use rusqlite::{OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension};
 
 use super::failure::Failure;
 use crate::error::BundleError;
@@ -6,10 +6,10 @@ use crate::format::BlobId;
 use crate::session::{InvalidSessionId, SessionId};
 use crate::store::{Document, Lines, Listed, NewSession};
 
-/// All sessions, in one transaction.
+/// All sessions, over a connection that may be in a transaction.
 #[derive(Debug)]
 pub(super) struct Shelf<'a> {
-    transaction: &'a Transaction<'a>,
+    connection: &'a Connection,
 }
 
 type Answer<T> = Result<T, Failure>;
@@ -25,24 +25,24 @@ pub(super) fn kind(document: Document) -> &'static str {
 }
 
 impl<'a> Shelf<'a> {
-    pub(super) fn new(transaction: &'a Transaction<'a>) -> Self {
-        Self { transaction }
+    pub(super) fn new(connection: &'a Connection) -> Self {
+        Self { connection }
     }
 
     fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Answer<()> {
-        self.transaction.execute(sql, params)?;
+        self.connection.execute(sql, params)?;
         Ok(())
     }
 
     fn number(&self, sql: &str, params: impl rusqlite::Params) -> Answer<i64> {
-        Ok(self.transaction.query_row(sql, params, |row| row.get(0))?)
+        Ok(self.connection.query_row(sql, params, |row| row.get(0))?)
     }
 
     /// The row of a session, and whether it is deleted.
     fn session(&self, id: SessionId) -> Answer<(i64, bool)> {
         let sql = "SELECT n, is_deleted FROM session WHERE id = ?1";
         let found =
-            self.transaction.query_row(sql, [id.to_string()], |row| Ok((row.get(0)?, row.get(1)?)));
+            self.connection.query_row(sql, [id.to_string()], |row| Ok((row.get(0)?, row.get(1)?)));
         found.optional()?.ok_or_else(|| BundleError::NotFound { id }.into())
     }
 
@@ -66,7 +66,7 @@ impl<'a> Shelf<'a> {
 
     /// The newest session that is not deleted and of whose header it is said that it is the one.
     pub(super) fn find(&self, is_it: &mut dyn FnMut(&[u8]) -> bool) -> Answer<Option<SessionId>> {
-        let mut statement = self.transaction.prepare(
+        let mut statement = self.connection.prepare(
             "SELECT id, bytes FROM session JOIN document ON session = n AND kind = 'header'
              WHERE NOT is_deleted ORDER BY id DESC",
         )?;
@@ -124,7 +124,7 @@ impl<'a> Shelf<'a> {
     }
 
     pub(super) fn list(&self) -> rusqlite::Result<Vec<Listed>> {
-        let mut statement = self.transaction.prepare(
+        let mut statement = self.connection.prepare(
             "SELECT id,
                 (SELECT bytes FROM document WHERE session = n AND kind = 'header' AND NOT is_deleted),
                 (SELECT bytes FROM document WHERE session = n AND kind = 'card' AND NOT is_deleted),
@@ -150,7 +150,7 @@ impl<'a> Shelf<'a> {
 
     /// The deleted sessions of which more is kept than a tombstone.
     pub(super) fn buried(&self) -> Answer<Vec<(i64, SessionId)>> {
-        let mut statement = self.transaction.prepare(
+        let mut statement = self.connection.prepare(
             "SELECT n, id FROM session JOIN document ON session = n AND kind = 'header'
              WHERE is_deleted",
         )?;
@@ -182,7 +182,7 @@ impl<'a> Shelf<'a> {
     /// Adds those of the lines whose number is at least `from`.
     pub(super) fn add_lines(&self, session: i64, from: u64, lines: &Lines) -> Answer<()> {
         let sql = "INSERT INTO line (session, seq, bytes) VALUES (?1, ?2, ?3)";
-        let mut insert = self.transaction.prepare(sql)?;
+        let mut insert = self.connection.prepare(sql)?;
         for (seq, line) in lines.iter().filter(|(seq, _)| *seq >= from) {
             insert.execute((session, signed(seq), line))?;
         }
@@ -203,7 +203,7 @@ impl<'a> Shelf<'a> {
     /// Removes the blobs that these lines, which are all, do not need.
     pub(super) fn remove_needless_blobs(&self, session: i64, lines: &Lines) -> Answer<()> {
         let needed = lines.blobs();
-        let mut statement = self.transaction.prepare("SELECT id FROM blob WHERE session = ?1")?;
+        let mut statement = self.connection.prepare("SELECT id FROM blob WHERE session = ?1")?;
         let ids = statement.query_map([session], |row| row.get::<_, String>(0))?;
         for id in ids.collect::<Result<Vec<_>, _>>()? {
             if !id.parse().is_ok_and(|id| needed.contains(&id)) {

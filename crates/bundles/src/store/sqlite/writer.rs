@@ -6,7 +6,7 @@ use super::shelf::Shelf;
 use crate::error::BundleError;
 use crate::format::BlobId;
 use crate::session::SessionId;
-use crate::store::file::Held;
+use crate::store::file::lock::Held;
 use crate::store::{Commit, Document, Lines, Recovery, SessionReader, SessionWriter, Visit};
 
 /// A session in a database that is written.
