@@ -84,9 +84,9 @@ mod sessions;
 mod split;
 mod state;
 mod store;
-mod view;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+mod view;
 mod writer;
 
 pub use action::{Action, Entry, MergedValue, TaskStatus};

@@ -78,7 +78,7 @@ pub(crate) fn to_json(action: &Action) -> Result<Vec<u8>, BundleError> {
 }
 
 /// An action as it is to be written.
-#[cfg(test)]
+#[cfg(any(test, feature = "testkit"))]
 pub(crate) fn encode_action(action: &Action) -> Result<Encoded, BundleError> {
     encode_json(to_json(action)?)
 }

@@ -32,7 +32,7 @@ mod hex;
 #[cfg(test)]
 mod tests;
 
-#[cfg(test)]
+#[cfg(any(test, feature = "testkit"))]
 pub(crate) use body::encode_action;
 pub(crate) use body::{
     Encoded, Gap, Record, Unread, Unreadable, Weight, encode_json, read_record, to_json,

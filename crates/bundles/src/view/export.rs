@@ -140,7 +140,7 @@ pub(crate) fn import(
     };
     input.seek(SeekFrom::Start(0)).attempt("read", path())?;
     let (id, bytes) = (header.id, header.to_bytes()?);
-    let mut writer = match store.create(&NewSession::new(id, None, &bytes)) {
+    let mut writer = match store.create(&NewSession::new(id, header.ancestors(), &bytes)) {
         Err(BundleError::AlreadyExists { .. }) => begun(store, id, &bytes)?,
         created => created?,
     };

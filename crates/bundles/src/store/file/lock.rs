@@ -62,7 +62,10 @@ pub(in crate::store) struct Held {
 }
 
 /// Takes a lock if nobody has it.
-pub(in crate::store) fn try_hold(disk: &dyn Disk, path: &Path) -> Result<Option<Held>, BundleError> {
+pub(in crate::store) fn try_hold(
+    disk: &dyn Disk,
+    path: &Path,
+) -> Result<Option<Held>, BundleError> {
     let mut file = files::open_or_create(disk, path, "open the lock")?;
     match file.try_lock() {
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
