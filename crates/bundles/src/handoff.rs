@@ -1,5 +1,7 @@
 //! What one agent tells the next, and what of it the log confirms.
 
+use std::ops::ControlFlow;
+
 use maniple_core::{Budget, Claim, Record, Support};
 use serde::{Deserialize, Serialize};
 
@@ -195,14 +197,14 @@ impl SessionView {
 
 /// The records of the run whose journal the session is.
 fn records(view: &SessionView) -> Result<Vec<Record>, BundleError> {
-    let mut records = Vec::new();
-    view.with(|log| {
+    view.with(|log, _| {
+        let mut records = Vec::new();
         log.entries(0, &mut |entry| {
             if let Action::Journal(record) = entry.action {
                 records.push(record);
             }
-            Ok(std::ops::ControlFlow::Continue(()))
-        })
-    })?;
-    Ok(records)
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(records)
+    })
 }

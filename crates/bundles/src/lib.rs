@@ -90,7 +90,7 @@ mod view;
 mod writer;
 
 pub use action::{Action, Entry, MergedValue, TaskStatus};
-pub use bundle::{Append, Compacted, Conflict, ContextBundle, History, Merge, MergePolicy};
+pub use bundle::{Append, Compacted, Conflict, ContextBundle, Decide, History, Merge, MergePolicy};
 pub use durability::Durability;
 pub use error::{BundleError, Damage};
 pub use format::{BlobId, ChainHead, InvalidHash, MAX_ACTION_BYTES, SCHEMA};

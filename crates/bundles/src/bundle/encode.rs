@@ -41,7 +41,7 @@ fn without_secret(record: Record, redacted: &Redacted) -> Result<Record, BundleE
             Fact::Receipt { outcome: Outcome::Err(read), .. },
         )
         | (Fact::Failed { error, .. }, Fact::Failed { error: read, .. }) => *error = read.clone(),
-        (Fact::Finished { error }, Fact::Finished { error: read }) => *error = read.clone(),
+        (Fact::Finished { error }, Fact::Finished { error: read }) => error.clone_from(read),
         _ => {}
     }
     if expected == read { Ok(read) } else { Err(secret(redacted)) }

@@ -22,7 +22,7 @@ pub enum MergePolicy {
     /// The one that the fork has.
     Theirs,
     /// What this says; `None` removes the value.
-    Custom(Box<dyn FnMut(&Conflict) -> Option<Payload> + Send>),
+    Custom(Decide),
 }
 
 impl std::fmt::Debug for MergePolicy {
@@ -35,6 +35,9 @@ impl std::fmt::Debug for MergePolicy {
         })
     }
 }
+
+/// What decides about a conflict; its `merged` is not decided yet.
+pub type Decide = Box<dyn FnMut(&Conflict) -> Option<Payload> + Send>;
 
 /// A value that a session and its fork have both changed, and not to the same.
 #[derive(Debug, Clone, PartialEq)]

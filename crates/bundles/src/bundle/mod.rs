@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 
 pub use append::Append;
 pub use compact::{Compacted, History};
-pub use fork::{Conflict, Merge, MergePolicy};
+pub use fork::{Conflict, Decide, Merge, MergePolicy};
 
 pub(crate) use self::encode::encode;
 

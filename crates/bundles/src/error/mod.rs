@@ -102,6 +102,12 @@ pub enum BundleError {
         /// How many actions the document says that it had.
         actions: u64,
     },
+    /// The session was compacted while it was read.
+    #[error("{} was compacted while it was read: read it again", path.display())]
+    Rewritten {
+        /// What was read.
+        path: PathBuf,
+    },
     /// Somebody else works on the same files for too long.
     #[error("{} is in use: try again when whoever uses it is done", path.display())]
     Busy {

@@ -23,6 +23,8 @@ pub(crate) enum Flaw {
     Unreadable(Unreadable),
     /// It is, but not for this place.
     Misplaced(Damage),
+    /// It stands for actions that were read before it was put in their place.
+    Rewritten,
 }
 
 impl<'a> Chain<'a> {
@@ -47,13 +49,20 @@ impl<'a> Chain<'a> {
     /// Takes the next line, if it is that.
     pub(crate) fn follow<'l>(&mut self, line: &'l [u8]) -> Result<Frame<'l>, Flaw> {
         let frame = Frame::read(line).ok_or(Flaw::Broken(Damage::Malformed))?;
+        let expected = self.actions;
+        if let Some(Claims::Numbered { seq }) = frame.claims()
+            && seq >= expected
+            && let Ok((_, Record::Gap(gap))) = read_record(frame.body)
+            && gap.first < expected
+        {
+            return Err(Flaw::Rewritten);
+        }
         let before = self.header.before(self.actions, self.head);
         let head = match frame.follow(&before) {
             None if Rule::HashIsCompared.is_broken() => frame.stated_head(),
             head => head,
         };
         let head = head.ok_or(Flaw::Broken(Damage::BrokenChain))?;
-        let expected = self.actions;
         let (seq, head) = match frame.claims() {
             Some(Claims::Action { seq, .. })
                 if seq == expected || Rule::NumberIsCompared.is_broken() =>
@@ -86,6 +95,7 @@ impl Flaw {
                 BundleError::Damaged { path, line: number, offset: line.offset(), found }
             }
             Self::Unreadable(error) => error.at(line),
+            Self::Rewritten => BundleError::Rewritten { path },
         }
     }
 }

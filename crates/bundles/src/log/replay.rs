@@ -34,13 +34,11 @@ impl Tip {
             _ => frame.stated_head(),
         });
         let actions = seq.saturating_add(1);
-        match head {
-            Some(head) => Ok(Self { actions, head }),
-            None => {
-                let (path, found) = (path.to_owned(), Damage::Malformed);
-                Err(BundleError::Damaged { path, line: actions, offset: 0, found })
-            }
+        if let Some(head) = head {
+            return Ok(Self { actions, head });
         }
+        let (path, found) = (path.to_owned(), Damage::Malformed);
+        Err(BundleError::Damaged { path, line: actions, offset: 0, found })
     }
 }
 

@@ -198,8 +198,8 @@ impl Sessions {
             let mut expired = Vec::new();
             for listed in store.list()? {
                 let Some(summary) = Summary::read(&listed)? else { continue };
-                let expires = summary.log.and_then(|log| log.expires_ms);
-                if expires.is_none_or(|expires| expires > now) {
+                let until = summary.log.and_then(|log| log.expires_ms);
+                if until.is_none_or(|until| until > now) {
                     continue;
                 }
                 let tombstone = Tombstone::new(summary.id, now, "expired".into()).to_bytes()?;

@@ -35,6 +35,10 @@ impl Stored {
         self.documents.contains_key(&Document::Tombstone)
     }
 
+    fn is_kept(&self) -> bool {
+        self.documents.contains_key(&Document::Header)
+    }
+
     fn clear(&mut self) -> u64 {
         let tombstone = self.documents.remove(&Document::Tombstone);
         let lines = self.lines.values().chain(self.blobs.values()).map(|bytes| bytes.len());
@@ -71,7 +75,11 @@ impl MemoryStore {
             return Err(BundleError::AlreadyExists { id: new.id });
         }
         if let Some(parent) = new.parent() {
-            find(sessions, parent)?;
+            // One that is deleted has its header as long as others need what it shares.
+            let kept = sessions.get(&parent).is_some_and(Stored::is_kept);
+            if !kept {
+                find(sessions, parent)?;
+            }
         }
         let handle = self.handle(new.id);
         let ancestors = new.ancestors.iter().map(|forked| (forked.from, forked.at)).collect();
@@ -132,9 +140,7 @@ impl BundleStore for MemoryStore {
 
     fn read(&self, id: SessionId) -> Result<Box<dyn SessionReader>, BundleError> {
         let mut sessions = self.sessions();
-        let is_kept = sessions
-            .get(&id)
-            .is_some_and(|stored| stored.documents.contains_key(&Document::Header));
+        let is_kept = sessions.get(&id).is_some_and(Stored::is_kept);
         if !is_kept {
             find(&mut sessions, id)?;
         }

@@ -33,8 +33,8 @@ pub trait BundleStore: Debug + Send + Sync + 'static {
     /// Makes a session and opens it for writing, whole or not at all. It is durable when this
     /// returns.
     ///
-    /// If it has a parent, that is not deleted, and keeps what is shared as long as the new session
-    /// exists.
+    /// If it has a parent, that keeps what is shared as long as the new session exists, also where it
+    /// is deleted and has kept it for another one until now.
     ///
     /// # Errors
     /// [`AlreadyExists`](BundleError::AlreadyExists) if there is a session of that id, or was one,

@@ -16,7 +16,7 @@ use crate::store::BundleStore;
 /// lock. The store is empty at first, and nobody else uses it meanwhile. The rules:
 ///
 /// - **created**: a session that was created is there, with the header that it was given, and is
-///   open; one of the same id is not created again; one whose parent is not there, or deleted, is not
+///   open; one of the same id is not created again; one whose parent is not there, or deleted and not kept, is not
 ///   created, and leaves nothing.
 /// - **once**: of several that ask for a session at the same time, one creates it and the others find
 ///   it; where there are more, the newest is found, and none that was deleted.

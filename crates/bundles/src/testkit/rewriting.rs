@@ -150,6 +150,11 @@ pub(super) fn deleted<S: BundleStore>(open: &impl Fn() -> S) {
             store = open();
         }
     }
+    // What is kept can be shared once more.
+    let mut another = oldest.fork(5);
+    rule.write(&mut *rule.create(&store, &another), &another.notes(LENGTHS), Commit::Synced);
+    shares(rule, &store, &oldest, 5);
+    rule.ok("deleting it", store.delete(another.id(), b"of another\n"));
     let writer = rule.ok("opening what shares with deleted sessions", store.open(youngest.id()));
     rule.log("in a session that shares with deleted ones", &*writer, &youngest, 0);
     drop(writer);
@@ -161,6 +166,8 @@ pub(super) fn deleted<S: BundleStore>(open: &impl Fn() -> S) {
         let (id, kept) = (author.id(), store.read(author.id()));
         refused!(rule, "reading what nobody shares any more", kept, BundleError::Deleted { .. });
         refused!(rule, "opening it", store.open(id), BundleError::Deleted { .. });
+        let forked = store.create(&author.fork(3).new_session());
+        refused!(rule, "forking what nobody shares any more", forked, BundleError::Deleted { .. });
     }
     let removed = rule.ok("collecting garbage again", store.collect_garbage());
     rule.same("what is removed when nothing is left to remove", &removed, &0);
@@ -179,9 +186,6 @@ fn is_deleted(rule: Rule, store: &impl BundleStore, author: &Author, tombstone: 
     refused!(rule, "deleting it again", twice, BundleError::Deleted { .. });
     let again = store.create(&author.new_session());
     refused!(rule, "creating it again", again, BundleError::AlreadyExists { .. });
-    let fork = author.fork(author.next());
-    let forked = store.create(&fork.new_session());
-    refused!(rule, "creating a fork of it", forked, BundleError::Deleted { .. });
 }
 
 /// That the lines of the session before action `until` are kept, for those who share them.

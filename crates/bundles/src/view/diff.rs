@@ -52,14 +52,14 @@ pub(super) fn diff(left: &SessionView, right: &SessionView) -> Result<Diff, Bund
 
 /// The actions that a session has from there on.
 pub(crate) fn since(view: &SessionView, from: u64) -> Result<Vec<Entry>, BundleError> {
-    let mut entries = Vec::new();
-    view.with(|log| {
+    view.with(|log, _| {
+        let mut entries = Vec::new();
         log.entries(from, &mut |entry| {
             entries.push(entry);
             Ok(ControlFlow::Continue(()))
-        })
-    })?;
-    Ok(entries)
+        })?;
+        Ok(entries)
+    })
 }
 
 /// How many actions two sessions can have in common: those that lie in the logs of the same

@@ -66,10 +66,10 @@ fn before() -> ChainHead {
 }
 
 pub(super) fn export(view: &SessionView, out: impl Write) -> Result<Exported, BundleError> {
-    let mut out = Out { out: BufWriter::new(out), head: before(), bytes: 0, buffer: Vec::new() };
+    let mut out = Out { text: BufWriter::new(out), head: before(), bytes: 0, buffer: Vec::new() };
     let header = view.header().clone().standing_alone();
     out.write(&Part::Session { schema: SCHEMA, header })?;
-    view.with(|log| {
+    view.once(|log, _| {
         let mut chain = Chain::from_the_beginning(view.header());
         let mut blobs = BTreeSet::new();
         log.replay(&mut chain, u64::MAX, &mut |step, line| {
@@ -86,13 +86,13 @@ pub(super) fn export(view: &SessionView, out: impl Write) -> Result<Exported, Bu
         let blobs = u64::try_from(blobs.len()).unwrap_or(u64::MAX);
         let (actions, head) = (chain.actions(), chain.head());
         out.write(&Part::End { actions, head, blobs })?;
-        out.out.flush().attempt("write", path())?;
+        out.text.flush().attempt("write", path())?;
         Ok(Exported { actions, blobs, bytes: out.bytes })
     })
 }
 
 struct Out<W: Write> {
-    out: BufWriter<W>,
+    text: BufWriter<W>,
     head: ChainHead,
     bytes: u64,
     buffer: Vec<u8>,
@@ -117,7 +117,7 @@ impl<W: Write> Out<W> {
         self.buffer.clear();
         self.head = write_frame(&mut self.buffer, &self.head, |out| out.extend_from_slice(&body));
         self.bytes += u64::try_from(self.buffer.len()).unwrap_or(u64::MAX);
-        self.out.write_all(&self.buffer).attempt("write", path())
+        self.text.write_all(&self.buffer).attempt("write", path())
     }
 }
 

@@ -83,24 +83,15 @@ impl SessionView {
     /// # Cancel safety
     /// Nothing is lost if the future is dropped; the reading ends on its own.
     pub async fn actions(&self, from: u64) -> Result<Vec<Entry>, BundleError> {
-        self.offload(move |view| {
-            let mut entries = Vec::new();
-            view.with(|log| {
-                log.entries(from, &mut |entry| {
-                    entries.push(entry);
-                    Ok(ControlFlow::Continue(()))
-                })
-            })?;
-            Ok(entries)
-        })
-        .await
+        self.offload(move |view| since(&view, from)).await
     }
 
     /// Shows every action that is not dropped, in order and each checked, until `visit` breaks off.
     /// It is for logs that do not fit into memory.
     ///
     /// # Errors
-    /// As for [`actions`](Self::actions).
+    /// As for [`actions`](Self::actions), and [`Rewritten`](BundleError::Rewritten) if another process
+    /// compacts the session meanwhile.
     ///
     /// # Cancel safety
     /// If the future is dropped, the replay goes on to its end.
@@ -109,7 +100,7 @@ impl SessionView {
         mut visit: impl FnMut(Entry) -> ControlFlow<()> + Send + 'static,
     ) -> Result<(), BundleError> {
         self.offload(move |view| {
-            view.with(|log| log.entries(0, &mut |entry| Ok(visit(entry)))).map(drop)
+            view.once(|log, _| log.entries(0, &mut |entry| Ok(visit(entry)))).map(drop)
         })
         .await
     }
@@ -136,7 +127,7 @@ impl SessionView {
     /// As for [`actions`](Self::actions).
     pub async fn verify(&self) -> Result<Verified, BundleError> {
         let go_on = |_| Ok(ControlFlow::Continue(()));
-        self.offload(move |view| view.with(|log| log.entries(0, &mut { go_on }))).await
+        self.offload(move |view| view.with(|log, _| log.entries(0, &mut { go_on }))).await
     }
 
     /// What this session and another one have in common, and what each has for itself.
@@ -156,7 +147,7 @@ impl SessionView {
     /// damage is found.
     ///
     /// # Errors
-    /// What `out` refuses, or as for [`actions`](Self::actions). What was written by then is refused
+    /// What `out` refuses, or as for [`replay`](Self::replay). What was written by then is refused
     /// when it is imported.
     ///
     /// # Cancel safety
@@ -185,20 +176,35 @@ impl SessionView {
         &self.header
     }
 
-    /// Does something with the log as it is now.
+    /// Does something with the log as it is now, and does it again where the session was compacted
+    /// meanwhile.
     pub(crate) fn with<T>(
         &self,
-        act: impl FnOnce(&Log<'_>) -> Result<T, BundleError>,
+        mut act: impl FnMut(&Log<'_>, &dyn SessionReader) -> Result<T, BundleError>,
+    ) -> Result<T, BundleError> {
+        const TRIES: usize = 5;
+        let mut done = self.once(&mut act);
+        for _ in 1..TRIES {
+            match done {
+                Err(BundleError::Rewritten { .. }) => done = self.once(&mut act),
+                done => return done,
+            }
+        }
+        done
+    }
+
+    /// Does something with the log as it is now that cannot be done again.
+    pub(crate) fn once<T>(
+        &self,
+        act: impl FnOnce(&Log<'_>, &dyn SessionReader) -> Result<T, BundleError>,
     ) -> Result<T, BundleError> {
         let reader = self.store.read(self.header.id)?;
-        act(&Log::open(&*self.store, &self.header, &*reader)?)
+        act(&Log::open(&*self.store, &self.header, &*reader)?, &*reader)
     }
 
     /// The log at a point.
     pub(crate) fn folded(&self, at: &Point) -> Result<Folded, BundleError> {
-        let reader = self.store.read(self.header.id)?;
-        let log = Log::open(&*self.store, &self.header, &*reader)?;
-        folded(&log, &self.header, &*reader, at)
+        self.with(|log, reader| folded(log, &self.header, reader, at))
     }
 }
 

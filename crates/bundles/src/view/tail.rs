@@ -56,7 +56,7 @@ impl Stream for Tail {
 /// Follows the log until nobody listens.
 fn follow(
     view: &SessionView,
-    from: u64,
+    mut from: u64,
     out: &mut Sender<Result<Entry, BundleError>>,
 ) -> Result<(), BundleError> {
     let mut chain = Chain::from_the_beginning(view.header());
@@ -64,17 +64,25 @@ fn follow(
     while !out.is_closed() {
         let reader = SessionView::find(view.store.clone(), id).and_then(|_| view.store.read(id))?;
         let log = Log::open(&*view.store, view.header(), &*reader)?;
-        log.replay(&mut chain, u64::MAX, &mut |step, line| {
+        let read = log.replay(&mut chain, u64::MAX, &mut |step, line| {
             let Step::Action(action) = step else { return Ok(ControlFlow::Continue(())) };
             if action.seq < from {
                 return Ok(ControlFlow::Continue(()));
             }
             let entry = log.read(&action, line)?;
+            from = entry.seq.saturating_add(1);
             Ok(match block_on(out.send(Ok(entry))) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(_) => ControlFlow::Break(()),
             })
-        })?;
+        });
+        match read {
+            // What was read is not there any more, so it is read anew.
+            Err(BundleError::Rewritten { .. }) => {
+                chain = Chain::from_the_beginning(view.header());
+            }
+            read => read?,
+        }
         sleep(INTERVAL);
     }
     Ok(())

@@ -1,4 +1,4 @@
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -198,10 +198,8 @@ impl Worker {
         else {
             return commands.try_recv().ok();
         };
-        match commands.recv_timeout(max_delay.saturating_sub(since.elapsed())) {
-            Ok(command) => Some(command),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        // A bundle lets go of its queue only with its last command.
+        commands.recv_timeout(max_delay.saturating_sub(since.elapsed())).ok()
     }
 
     fn append(&mut self, append: Append, queue: &mut Queue) {

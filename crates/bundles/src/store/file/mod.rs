@@ -91,9 +91,12 @@ impl FileStore {
             return Err(BundleError::AlreadyExists { id: new.id });
         }
         if let Some(parent) = new.parent() {
-            // What is deleted may have no header any more.
-            require_not_deleted(&self.place(parent))?;
-            require_header(&self.place(parent))?;
+            // One that is deleted has its header as long as others need what it shares.
+            let parent = self.place(parent);
+            if read_header(&parent)?.is_none() {
+                require_not_deleted(&parent)?;
+                require_header(&parent)?;
+            }
         }
         let path = place.document(Document::Header);
         let header = Header::from_bytes(new.header, &path)?;

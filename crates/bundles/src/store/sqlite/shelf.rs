@@ -87,7 +87,7 @@ impl<'a> Shelf<'a> {
             Err(failure) => return Err(failure),
         }
         if let Some(parent) = new.parent() {
-            self.living(parent)?;
+            self.kept(parent)?;
         }
         let sql = "INSERT INTO session (id) VALUES (?1) RETURNING n";
         let session = self.number(sql, [new.id.to_string()])?;
