@@ -77,3 +77,18 @@ fn an_action_beyond_the_limit_is_refused() {
     };
     assert_eq!((found, limit), (bytes, bytes - 1));
 }
+
+/// A crash that keeps a part of a line leaves no evidence that what is before it was durable.
+#[test]
+fn what_is_left_of_a_line_is_evidence_of_what_it_says_was_synced_alone() {
+    let action = encode_action(&Action::Note { text: "x".into() }).unwrap();
+    let mut line = Vec::new();
+    write_frame(&mut line, &before(), |out| write_body(out, 7, 1, 5, &action));
+    for kept in 0..=line.len() {
+        let mut left = line.clone();
+        left[kept..].fill(0);
+        let says = kept > line.windows(9).position(|bytes| bytes == b"\"synced\":").unwrap() + 10;
+        assert!(!evidence(&left, 5) && !evidence(&left, 6), "{kept} bytes");
+        assert_eq!(evidence(&left, 4), says, "{kept} bytes");
+    }
+}
