@@ -476,6 +476,6 @@ fn behind_action(chunk: &[u8], next: u64) -> usize {
 
 fn number(line: &[u8]) -> Option<u64> {
     let digits = line.strip_suffix(b"\n")?.get(76..)?.strip_prefix(b"{\"seq\":")?;
-    let digits: Vec<u8> = digits.iter().copied().take_while(u8::is_ascii_digit).collect();
-    String::from_utf8(digits).ok()?.parse().ok()
+    let comma = digits.iter().position(|byte| *byte == b',')?;
+    str::from_utf8(&digits[..comma]).ok()?.parse().ok()
 }

@@ -3,6 +3,7 @@
 //! appended that holds all that was acknowledged, and no broken promise of the disk, and no broken
 //! rule of the store, goes unseen.
 
+mod cases;
 mod history;
 mod model;
 mod tally;

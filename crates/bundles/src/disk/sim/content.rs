@@ -132,15 +132,6 @@ impl Content {
         self.images.clear();
         self.disk.settle();
     }
-
-    /// Changes what is on the disk, as someone does who repairs it.
-    pub(super) fn replace(&mut self, bytes: Vec<u8>) {
-        self.disk = Sectors { len: bytes.len(), bytes: bytes.clone() };
-        self.cached = bytes;
-        self.pending.clear();
-        self.images.clear();
-        self.doubt = false;
-    }
 }
 
 /// What a crash keeps of a list of changes.

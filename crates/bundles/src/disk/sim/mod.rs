@@ -129,13 +129,6 @@ impl Machine {
         self.state().tree.is_in_doubt(path)
     }
 
-    /// Changes a file, durably, as someone does who repairs or damages it.
-    pub(crate) fn replace(&self, path: &Path, bytes: Vec<u8>) {
-        let mut state = self.state();
-        let id = state.tree.find(path).unwrap();
-        state.tree.file(id).unwrap().replace(bytes);
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
