@@ -4,6 +4,7 @@
 //! rule of the store, goes unseen.
 
 mod cases;
+mod damage;
 mod history;
 mod model;
 mod tally;

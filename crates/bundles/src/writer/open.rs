@@ -109,6 +109,14 @@ fn remount(store: &dyn BundleStore, writer: Box<dyn SessionWriter>) -> Result<Op
     let tip = Tip::behind(&header, writer.last()?.as_ref(), writer.location())?;
     let mut remounted = Remounted { recovery: writer.recovery(), bad_snapshot: None };
     let reader: &dyn SessionReader = &*writer;
+    let card = reader.document(Document::Card)?;
+    // One that is damaged says nothing that is needed.
+    let card: Option<Card> = card.and_then(|card| {
+        read_document(Document::Card, &card, &writer.location().join("card.json")).ok()
+    });
+    if card.is_some_and(|card| card.closed && card.actions > tip.actions) {
+        return Err(missing(writer.location(), tip.actions));
+    }
     let log = Log::open(store, &header, reader)?;
     let snapshot = match read_snapshot(reader) {
         Ok(snapshot) => snapshot,
