@@ -8,6 +8,7 @@ mod damage;
 mod history;
 mod model;
 mod tally;
+mod whole;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -45,6 +45,8 @@ pub(crate) enum Rule {
     SealIsLast,
     /// A chunk in place of others is durable before those go.
     ReplacingBeforeRemoving,
+    /// What holds nothing that is needed is removed durably.
+    RemovalsAreSynced,
     /// A line that is torn is evidence of nothing.
     TornIsNoEvidence,
 }
@@ -74,8 +76,8 @@ impl Rule {
         BROKEN.set(rule);
     }
 
-    /// Those that no history can miss. The number of a line is in its hash, so that only who makes
-    /// lines on purpose comes by that rule.
+    /// Those that histories come by. The number of a line is in its hash, so that only who makes
+    /// lines on purpose comes by that rule; and histories remove nothing that was needed.
     #[cfg(test)]
     pub(crate) const IN_HISTORIES: [Self; 21] = [
         Self::TailIsErased,

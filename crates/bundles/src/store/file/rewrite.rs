@@ -118,7 +118,7 @@ pub(super) fn finish_replacing(place: &Place) -> Result<(), BundleError> {
     Ok(())
 }
 
-/// Removes blobs, and returns how many bytes they had.
+/// Removes blobs, durably, and returns how many bytes they had.
 fn remove_blobs(
     place: &Place,
     mut is_to_go: impl FnMut(BlobId) -> bool,
@@ -131,6 +131,9 @@ fn remove_blobs(
     let mut removed = 0;
     for id in names.iter().filter_map(|name| name.parse().ok()).filter(|id| is_to_go(*id)) {
         removed += remove_counted(place, &place.blob(id))?;
+    }
+    if removed > 0 && !Rule::RemovalsAreSynced.is_broken() {
+        files::sync_dir(place.disk(), &dir)?;
     }
     Ok(removed)
 }
