@@ -4,9 +4,18 @@
 
 #[cfg(feature = "testkit")]
 mod broken;
+mod compact;
+mod concurrent;
 #[cfg(feature = "testkit")]
 mod contract;
+mod export;
 mod file_store;
-mod smoke;
+mod merge;
+mod redaction;
+mod runs;
+mod sessions;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod view;
+mod watched;
+mod world;

@@ -1,0 +1,168 @@
+//! Sessions as one text, which is read elsewhere.
+
+use std::io::Cursor;
+
+use futures::future::join_all;
+use maniple_bundles::{
+    BundleError, ContextBundle, Filter, History, MergePolicy, Point, SessionId, Sessions,
+};
+
+use crate::watched::Watched;
+use crate::world::{World, exported, meta, note, texts};
+
+async fn import(sessions: &Sessions, text: &[u8]) -> Result<SessionId, BundleError> {
+    sessions.import(Cursor::new(text.to_vec())).await
+}
+
+/// A session with a blob, a snapshot and a fork, each with something of its own.
+async fn parent_and_fork(world: &World) -> (ContextBundle, ContextBundle) {
+    let parent = world.sessions.create(meta().with_label("k", "v")).await.unwrap();
+    parent.append(note("a")).await.unwrap();
+    parent.append(note("b".repeat(5000))).await.unwrap();
+    parent.set("k", &1).await.unwrap();
+    parent.snapshot().await.unwrap();
+    let fork = parent.fork(Point::End, meta()).await.unwrap();
+    fork.append(note("c")).await.unwrap();
+    parent.append(note("d")).await.unwrap();
+    (parent, fork)
+}
+
+/// That the store has nothing.
+async fn is_empty(sessions: &Sessions) -> bool {
+    sessions.list(&Filter::all()).await.unwrap().is_empty()
+}
+
+#[tokio::test]
+async fn an_imported_session_is_the_one_that_was_exported() {
+    for world in World::of_each_kind() {
+        for is_compacted in [false, true] {
+            let (parent, _) = parent_and_fork(&world).await;
+            if is_compacted {
+                parent.compact(History::Drop).await.unwrap();
+                parent.append(note("e")).await.unwrap();
+            }
+            let text = exported(&parent.view()).await;
+            assert_eq!(text, exported(&parent.view()).await);
+            let there = world.another();
+            assert_eq!(import(&there.sessions, &text).await.unwrap(), parent.id());
+            let summary = &there.sessions.list(&Filter::all()).await.unwrap()[0];
+            assert_eq!(summary.log.as_ref().map(|log| log.closed), Some(true));
+            let copy = there.sessions.remount(parent.id()).await.unwrap();
+            assert_eq!(copy.actions().await.unwrap(), parent.actions().await.unwrap());
+            assert_eq!(copy.verify().await.unwrap(), parent.verify().await.unwrap());
+            assert_eq!(*copy.state(), *parent.state());
+            assert_eq!((copy.meta(), copy.created_ms()), (parent.meta(), parent.created_ms()));
+            assert_eq!(exported(&copy.view()).await, text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_export_that_is_cut_or_continued_is_refused_by_name() {
+    for world in World::of_each_kind() {
+        let (_, fork) = parent_and_fork(&world).await;
+        let text = exported(&fork.view()).await;
+        let there = world.another();
+        let mut cuts: Vec<usize> = vec![0];
+        for (at, byte) in text.iter().enumerate() {
+            if *byte == b'\n' {
+                cuts.extend([at, at + 1]);
+            }
+        }
+        assert_eq!(cuts.pop(), Some(text.len()));
+        assert!(cuts.len() > 10);
+        for cut in cuts {
+            let lines = text[..cut].iter().filter(|byte| **byte == b'\n').count();
+            match import(&there.sessions, &text[..cut]).await.unwrap_err() {
+                BundleError::Damaged { path, line, .. } => {
+                    assert_eq!(path.to_str(), Some("the export"));
+                    assert_eq!(line, u64::try_from(lines).unwrap() + 1, "cut at {cut}");
+                }
+                error => panic!("{error} at {cut}"),
+            }
+        }
+        let mut more = text.clone();
+        more.extend_from_slice(b"{}\n");
+        let error = import(&there.sessions, &more).await.unwrap_err();
+        assert!(matches!(error, BundleError::Damaged { .. }), "{error}");
+        assert!(is_empty(&there.sessions).await);
+        import(&there.sessions, &text).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn every_changed_byte_of_an_export_is_refused_with_its_line() {
+    let world = World::in_memory();
+    let bundle = world.sessions.create(meta()).await.unwrap();
+    bundle.append(note("a")).await.unwrap();
+    bundle.append(note("b".repeat(4097))).await.unwrap();
+    bundle.append(note("c")).await.unwrap();
+    let text = exported(&bundle.view()).await;
+    let there = World::in_memory();
+    let mut line = 1;
+    for at in 0..text.len() {
+        // The content of the blob is much the same; some of it will do.
+        let is_in_the_blob = text[at..].starts_with(b"bbbbbbbbbbbbbbbb");
+        if is_in_the_blob && at % 256 != 0 {
+            continue;
+        }
+        for change in [1, 0x20, 0x80] {
+            let mut changed = text.clone();
+            changed[at] ^= change;
+            match import(&there.sessions, &changed).await.unwrap_err() {
+                BundleError::Damaged { line: found, .. } => {
+                    assert_eq!(found, line, "byte {at} ^ {change}");
+                }
+                error => panic!("{error} at byte {at} ^ {change}"),
+            }
+        }
+        line += u64::from(text[at] == b'\n');
+    }
+    assert!(is_empty(&there.sessions).await);
+}
+
+#[tokio::test]
+async fn an_import_that_was_cut_short_goes_on_where_it_stopped() {
+    let world = World::in_memory();
+    let bundle = world.sessions.create(meta()).await.unwrap();
+    let appends: Vec<_> =
+        (0..3000).map(|n| bundle.append(note(format!("{n} ").repeat(700)))).collect();
+    join_all(appends).await;
+    bundle.append(note("x".repeat(5000))).await.unwrap();
+    let text = exported(&bundle.view()).await;
+
+    for commits in 0..2 {
+        let (watched, _) = Watched::new();
+        let gate = watched.gate();
+        let there = Sessions::new(watched);
+        gate.refuse_after(Some(commits));
+        let error = import(&there, &text).await.unwrap_err();
+        assert!(matches!(error, BundleError::Io { .. }), "{error}");
+        gate.refuse_after(None);
+        assert_eq!(import(&there, &text).await.unwrap(), bundle.id());
+        let copy = there.remount(bundle.id()).await.unwrap();
+        assert_eq!(copy.verify().await.unwrap(), bundle.verify().await.unwrap());
+        // Nothing was written twice.
+        let written: usize = gate.commits().iter().map(|(lines, _)| lines).sum();
+        assert_eq!(written, 3001);
+        assert!(gate.commits().len() > 1);
+    }
+}
+
+#[tokio::test]
+async fn an_export_says_when_it_cannot_be_written() {
+    struct Full;
+    impl std::io::Write for Full {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let world = World::in_memory();
+    let (_, fork) = parent_and_fork(&world).await;
+    let error = fork.view().export(Full).await.unwrap_err();
+    assert!(matches!(error, BundleError::Io { .. }), "{error}");
+}

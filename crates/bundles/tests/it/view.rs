@@ -1,0 +1,138 @@
+//! What is read of a session, whoever writes it: its state at a point, differences, new actions.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use maniple_bundles::{Action, BundleError, History, Point, TaskStatus};
+use maniple_core::{Fact, Key, Record};
+
+use crate::watched::Watched;
+use crate::world::{World, meta, note, payload, texts};
+
+fn record() -> Action {
+    let fact = Fact::Decided { value: payload(&1) };
+    Action::Journal(Record { key: Key::new("/a:x"), worked: Duration::ZERO, fact })
+}
+
+#[tokio::test]
+async fn the_state_at_a_point_is_that_of_the_actions_before_it() {
+    for world in World::of_each_kind() {
+        let bundle = world.sessions.create(meta()).await.unwrap();
+        bundle.set("k", &1).await.unwrap();
+        bundle.checkpoint("here").await.unwrap();
+        bundle.set("k", &2).await.unwrap();
+        bundle.snapshot().await.unwrap();
+        let status = TaskStatus::Open;
+        let task = Action::Task { name: "t".into(), status, detail: "d".into() };
+        bundle.append(task).await.unwrap();
+        bundle.append(Action::Result { value: payload("r") }).await.unwrap();
+        bundle.checkpoint("here").await.unwrap();
+        bundle.append(Action::Unset { key: "k".into() }).await.unwrap();
+
+        let view = bundle.view();
+        let value = async |at: Point| view.state(at).await.unwrap().get::<u8>("k").unwrap();
+        assert_eq!(value(0.into()).await, None);
+        assert_eq!(value(1.into()).await, Some(1));
+        assert_eq!(value(2.into()).await, Some(1));
+        assert_eq!(value(3.into()).await, Some(2));
+        assert_eq!(value("here".into()).await, Some(2));
+        assert_eq!(value(Point::End).await, None);
+        let state = view.state("here").await.unwrap();
+        assert_eq!(state.result(), Some(&payload("r")));
+        assert_eq!(state.open_tasks().map(|(name, _)| name).collect::<Vec<_>>(), ["t"]);
+        assert_eq!(state.checkpoints()["here"], 5);
+        assert_eq!(&view.state(Point::End).await.unwrap(), &*bundle.state());
+
+        let error = view.state(8).await.unwrap_err();
+        assert!(matches!(error, BundleError::OutOfRange { actions: 7, asked: 8, .. }), "{error}");
+        let error = view.state("there").await.unwrap_err();
+        assert!(matches!(error, BundleError::NoCheckpoint { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_difference_is_what_each_has_for_itself() {
+    for world in World::of_each_kind() {
+        let parent = world.sessions.create(meta()).await.unwrap();
+        parent.set("k", &1).await.unwrap();
+        parent.set("l", &1).await.unwrap();
+        let left = parent.fork(1, meta()).await.unwrap();
+        left.append(note("left")).await.unwrap();
+        let right = parent.fork(Point::End, meta()).await.unwrap();
+        right.set("k", &2).await.unwrap();
+        parent.append(note("parent")).await.unwrap();
+
+        let diff = parent.view().diff(&right.view()).await.unwrap();
+        assert_eq!((diff.common, texts(&diff.left)), (2, vec!["parent"]));
+        assert_eq!(diff.right, right.actions().await.unwrap()[2..]);
+        let keys: Vec<_> = diff.values.keys().collect();
+        assert_eq!(keys, ["k"]);
+        assert_eq!(diff.values["k"].left, Some(payload(&1)));
+        assert_eq!(diff.values["k"].right, Some(payload(&2)));
+
+        // Of siblings, up to where the first was forked.
+        let diff = left.view().diff(&right.view()).await.unwrap();
+        assert_eq!((diff.common, diff.left.len(), diff.right.len()), (1, 1, 2));
+        assert_eq!(diff.values["l"].left, None);
+
+        let same = right.view().diff(&right.view()).await.unwrap();
+        assert_eq!((same.common, same.left, same.right), (3, vec![], vec![]));
+        assert!(same.values.is_empty());
+
+        let other = world.sessions.create(meta()).await.unwrap();
+        other.set("k", &1).await.unwrap();
+        let diff = other.view().diff(&left.view()).await.unwrap();
+        assert_eq!((diff.common, diff.left.len(), diff.right.len()), (0, 1, 2));
+        assert!(diff.values.is_empty(), "{:?}", diff.values);
+    }
+}
+
+#[tokio::test]
+async fn a_tail_shows_what_another_handle_appends() {
+    for world in World::of_each_kind() {
+        let bundle = world.sessions.create(meta()).await.unwrap();
+        for text in ["a", "b"] {
+            bundle.append(note(text)).await.unwrap();
+        }
+        let view = world.sessions.view(bundle.id()).await.unwrap();
+        let mut tail = view.tail(1);
+        let mut next = async || tail.next().await.unwrap().unwrap();
+        assert_eq!(texts(&[next().await]), ["b"]);
+        bundle.append(note("c".repeat(10_000))).await.unwrap();
+        assert_eq!(texts(&[next().await]), ["c".repeat(10_000)]);
+        bundle.close().await.unwrap();
+        let bundle = world.sessions.remount(bundle.id()).await.unwrap();
+        bundle.append(note("d")).await.unwrap();
+        let entry = next().await;
+        assert_eq!((entry.seq, texts(&[entry])), (3, vec!["d"]));
+    }
+}
+
+#[tokio::test]
+async fn a_tail_ends_when_the_session_is_deleted() {
+    for world in World::of_each_kind() {
+        let bundle = world.sessions.create(meta()).await.unwrap();
+        bundle.append(note("a")).await.unwrap();
+        let mut tail = bundle.view().tail(0);
+        assert!(tail.next().await.unwrap().is_ok());
+        let id = { bundle }.id();
+        world.sessions.delete(id, "done").await.unwrap();
+        let end = tail.next().await.unwrap();
+        assert!(matches!(end, Err(BundleError::Deleted { .. })), "{end:?}");
+        assert!(tail.next().await.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_tail_that_is_dropped_lets_go_of_its_store() {
+    let (watched, gone) = Watched::new();
+    let sessions = maniple_bundles::Sessions::new(watched);
+    let bundle = sessions.create(meta()).await.unwrap();
+    bundle.append(note("a")).await.unwrap();
+    let mut tail = bundle.view().tail(0);
+    assert!(tail.next().await.unwrap().is_ok());
+    drop((sessions, bundle));
+    drop(tail);
+    // Nothing is ever sent: this waits until the last handle of the store is dropped.
+    assert!(gone.recv().is_err());
+}
