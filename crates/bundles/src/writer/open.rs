@@ -92,6 +92,8 @@ fn fork(store: &dyn BundleStore, header: Header, state: State) -> Result<Opened,
     // Remounting it need not read what it shares.
     let snapshot = Snapshot::new(tip, state.clone()).to_bytes()?;
     writer.put_document(Document::Snapshot, &snapshot)?;
+    // Lists show the tags that it has from there.
+    writer.put_document(Document::Card, &Card::new(tip, &state, false).to_bytes()?)?;
     Ok(Opened { header, writer, tip, state, remounted: Remounted::default() })
 }
 

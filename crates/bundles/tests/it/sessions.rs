@@ -84,6 +84,21 @@ async fn a_list_shows_tags_and_expiry_while_the_session_is_open_and_after() {
 }
 
 #[tokio::test]
+async fn a_list_shows_the_tags_that_a_fork_has_from_its_parent() {
+    for world in World::of_each_kind() {
+        let bundle = world.sessions.create(meta()).await.unwrap();
+        tag(&bundle, &["urgent"], &[]).await;
+        let fork = bundle.fork(1, meta()).await.unwrap();
+        assert_eq!(
+            ids(&world.sessions, Filter::all().tagged("urgent").forked_from(bundle.id())).await,
+            [fork.id()]
+        );
+        let none = bundle.fork(0, meta()).await.unwrap();
+        assert!(!ids(&world.sessions, Filter::all().tagged("urgent")).await.contains(&none.id()));
+    }
+}
+
+#[tokio::test]
 async fn a_list_is_read_from_cards_and_not_from_logs() {
     let world = World::in_files();
     let bundle = world.sessions.create(meta()).await.unwrap();
