@@ -66,7 +66,8 @@ impl<'a> Log<'a> {
         header: &'a Header,
         own: &'a dyn SessionReader,
     ) -> Result<Self, BundleError> {
-        let ancestors = header.ancestors().iter();
+        // One with which nothing is shared may be gone.
+        let ancestors = header.ancestors().iter().filter(|forked| forked.at > 0);
         let shared = ancestors.map(|forked| Ok((*forked, store.read(forked.from)?)));
         Ok(Self { header, own, shared: shared.collect::<Result<_, BundleError>>()? })
     }

@@ -178,6 +178,22 @@ async fn a_deleted_session_leaves_its_tombstone_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_fork_that_shares_nothing_needs_no_parent() {
+    for world in World::of_each_kind() {
+        let parent = world.sessions.create(meta()).await.unwrap();
+        parent.append(note("a")).await.unwrap();
+        let fork = parent.fork(0, meta()).await.unwrap();
+        fork.append(note("b")).await.unwrap();
+        let (parent_id, fork_id) = (parent.id(), fork.id());
+        drop((parent, fork));
+        world.sessions.delete(parent_id, "done").await.unwrap();
+        let fork = world.sessions.remount(fork_id).await.unwrap();
+        assert_eq!(texts(&fork.actions().await.unwrap()), ["b"]);
+        assert_eq!(fork.parent().unwrap().from, parent_id);
+    }
+}
+
+#[tokio::test]
 async fn parents_and_children_are_told() {
     for world in World::of_each_kind() {
         let root = world.sessions.create(meta()).await.unwrap();
