@@ -178,6 +178,39 @@ async fn a_deleted_session_leaves_its_tombstone_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn what_forks_share_outlives_their_parent_and_not_themselves() {
+    for world in World::of_each_kind() {
+        let parent = world.sessions.create(meta()).await.unwrap();
+        for text in ["a".to_owned(), "b".repeat(10_000), "c".to_owned()] {
+            parent.append(note(text)).await.unwrap();
+        }
+        let fork = parent.fork(2, meta()).await.unwrap();
+        fork.append(note("d")).await.unwrap();
+        let (parent_id, fork_id) = (parent.id(), fork.id());
+        drop((parent, fork));
+        world.sessions.delete(parent_id, "done").await.unwrap();
+        assert_eq!(world.sessions.collect_garbage().await.unwrap().bytes, 0);
+
+        let fork = world.sessions.remount(fork_id).await.unwrap();
+        let entries = fork.actions().await.unwrap();
+        assert_eq!(texts(&entries), ["a", &"b".repeat(10_000), "d"]);
+        assert_eq!(fork.verify().await.unwrap().blobs, 1);
+        // Also at a point that only the deleted one has.
+        let grandchild = fork.fork(1, meta()).await.unwrap();
+        let grandchild_id = grandchild.id();
+        drop((fork, grandchild));
+        world.sessions.delete(fork_id, "done").await.unwrap();
+        world.sessions.collect_garbage().await.unwrap();
+        let grandchild = world.sessions.remount(grandchild_id).await.unwrap();
+        assert_eq!(texts(&grandchild.actions().await.unwrap()), ["a"]);
+        drop(grandchild);
+        world.sessions.delete(grandchild_id, "done").await.unwrap();
+        assert!(world.sessions.collect_garbage().await.unwrap().bytes > 0);
+        assert_eq!(world.sessions.collect_garbage().await.unwrap().bytes, 0);
+    }
+}
+
+#[tokio::test]
 async fn a_fork_that_shares_nothing_needs_no_parent() {
     for world in World::of_each_kind() {
         let parent = world.sessions.create(meta()).await.unwrap();
