@@ -98,21 +98,31 @@ impl<'a> Log<'a> {
         replay_until(self.own, until, chain, visit).map(drop)
     }
 
-    /// Folds everything up to `until` into `state`, which is that at `chain`.
+    /// Folds everything up to `until` into `state`, which is that at `chain`. What it comes to between
+    /// actions that were dropped is not known.
     pub(crate) fn fold(
         &self,
         chain: &mut Chain<'_>,
         state: &mut State,
         until: u64,
     ) -> Result<(), BundleError> {
+        let mut is_known = true;
         self.replay(chain, until, &mut |step, line| {
             match step {
                 Step::Action(action) => self.fold_one(&action, line, state)?,
-                Step::Gap(Gap { state: Some(come_to), .. }) => *state = *come_to,
-                Step::Gap(_) => {}
+                Step::Gap(Gap { state: Some(come_to), .. }) => {
+                    *state = *come_to;
+                    is_known = true;
+                }
+                Step::Gap(_) => is_known = false,
             }
             Ok(ControlFlow::Continue(()))
-        })
+        })?;
+        if is_known {
+            Ok(())
+        } else {
+            Err(BundleError::Dropped { id: self.header.id, asked: chain.actions() })
+        }
     }
 
     /// Folds one action, which is read only if it has to be.

@@ -51,6 +51,28 @@ async fn the_state_at_a_point_is_that_of_the_actions_before_it() {
 }
 
 #[tokio::test]
+async fn no_state_is_made_up_for_a_point_between_dropped_actions() {
+    for world in World::of_each_kind() {
+        let bundle = world.sessions.create(meta()).await.unwrap();
+        bundle.set("k", &1).await.unwrap();
+        bundle.append(record()).await.unwrap();
+        bundle.set("l", &2).await.unwrap();
+        bundle.set("m", &3).await.unwrap();
+        bundle.compact(History::Drop).await.unwrap();
+        bundle.append(record()).await.unwrap();
+        for asked in [1, 2, 3] {
+            let error = bundle.view().state(asked).await.unwrap_err();
+            assert!(matches!(error, BundleError::Dropped { .. }), "{asked}: {error}");
+            let error = bundle.fork(asked, meta()).await.unwrap_err();
+            assert!(matches!(error, BundleError::Dropped { .. }), "{asked}: {error}");
+        }
+        let state = bundle.view().state(4).await.unwrap();
+        assert_eq!((state.values().len(), state.journal_records()), (3, 1));
+        assert_eq!(bundle.view().state(Point::End).await.unwrap().journal_records(), 2);
+    }
+}
+
+#[tokio::test]
 async fn a_difference_is_what_each_has_for_itself() {
     for world in World::of_each_kind() {
         let parent = world.sessions.create(meta()).await.unwrap();
