@@ -122,6 +122,23 @@ async fn every_changed_byte_of_an_export_is_refused_with_its_line() {
 }
 
 #[tokio::test]
+async fn an_imported_fork_holds_nothing_of_its_parent_back() {
+    for world in World::of_each_kind() {
+        let (parent, fork) = parent_and_fork(&world).await;
+        let there = world.another();
+        for view in [parent.view(), fork.view()] {
+            import(&there.sessions, &exported(&view).await).await.unwrap();
+        }
+        let copy = there.sessions.remount(parent.id()).await.unwrap();
+        assert_eq!(copy.compact(History::Drop).await.unwrap().dropped, 4);
+        drop(copy);
+        there.sessions.delete(parent.id(), "done").await.unwrap();
+        let copy = there.sessions.remount(fork.id()).await.unwrap();
+        assert_eq!(copy.actions().await.unwrap(), fork.actions().await.unwrap());
+    }
+}
+
+#[tokio::test]
 async fn an_import_that_was_cut_short_goes_on_where_it_stopped() {
     let world = World::in_memory();
     let bundle = world.sessions.create(meta()).await.unwrap();
