@@ -27,6 +27,10 @@ pub(crate) struct Header {
     /// Whether its log has the actions of those too, because it was brought here without them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     standalone: bool,
+    /// Whose logs have the actions before its own, where those are not the sessions of the lineage,
+    /// because one that stands alone was forked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    kept_in: Vec<Forked>,
 }
 
 /// A place at which a session was forked.
@@ -59,20 +63,31 @@ impl Header {
             lineage: Vec::new(),
             root_schema: None,
             standalone: false,
+            kept_in: Vec::new(),
         }
     }
 
     /// The header of a session that shares the first `at` actions of this one, up to this hash.
     pub(crate) fn fork(&self, fork: &Fork, id: SessionId, created_ms: u64, meta: Meta) -> Self {
-        let mut lineage = self.lineage.clone();
+        let lineage = self.forked(&self.lineage, fork);
+        let mut kept_in = self.forked(self.ancestors(), fork);
+        if kept_in == lineage {
+            kept_in.clear();
+        }
+        let (root_schema, standalone) = (Some(self.root_schema()), false);
+        Self { schema: SCHEMA, id, created_ms, meta, lineage, root_schema, standalone, kept_in }
+    }
+
+    /// What a fork has before its own actions, where this session has these before its own.
+    fn forked(&self, before: &[Forked], fork: &Fork) -> Vec<Forked> {
+        let mut before = before.to_vec();
         // What lies before an earlier fork is shared with the session that was forked there.
         let mut from = self.id;
-        while let Some(earlier) = lineage.pop_if(|earlier| earlier.at >= fork.at) {
+        while let Some(earlier) = before.pop_if(|earlier| earlier.at >= fork.at) {
             from = earlier.from;
         }
-        lineage.push(Forked { from, at: fork.at, head: fork.head });
-        let root_schema = Some(self.root_schema());
-        Self { schema: SCHEMA, id, created_ms, meta, lineage, root_schema, standalone: false }
+        before.push(Forked { from, at: fork.at, head: fork.head });
+        before
     }
 
     /// The session that it was forked from.
@@ -82,12 +97,16 @@ impl Header {
 
     /// The same session where those that it was forked from are not there.
     pub(crate) fn standing_alone(self) -> Self {
-        Self { standalone: !self.lineage.is_empty(), ..self }
+        Self { standalone: !self.lineage.is_empty(), kept_in: Vec::new(), ..self }
     }
 
     /// Whose logs have the actions before its own, each up to where the next begins.
     pub(crate) fn ancestors(&self) -> &[Forked] {
-        if self.standalone { &[] } else { &self.lineage }
+        match (self.standalone, &self.kept_in[..]) {
+            (true, _) => &[],
+            (false, []) => &self.lineage,
+            (false, kept_in) => kept_in,
+        }
     }
 
     /// The first action that is in its own log.

@@ -122,6 +122,46 @@ async fn every_changed_byte_of_an_export_is_refused_with_its_line() {
 }
 
 #[tokio::test]
+async fn an_imported_fork_stands_alone_and_can_be_forked() {
+    for world in World::of_each_kind() {
+        let (parent, fork) = parent_and_fork(&world).await;
+        let there = world.another();
+        let text = exported(&fork.view()).await;
+        let id = import(&there.sessions, &text).await.unwrap();
+        let copy = there.sessions.remount(id).await.unwrap();
+        assert_eq!(copy.actions().await.unwrap(), fork.actions().await.unwrap());
+        assert_eq!(copy.parent(), fork.parent());
+        copy.set("l", &2).await.unwrap();
+
+        // At points that it has for itself, and that its parent has, which is not there.
+        for at in [5, 4, 3, 2, 0] {
+            let grandchild = copy.fork(at, meta()).await.unwrap();
+            grandchild.append(note("e")).await.unwrap();
+            let great = grandchild.fork(at, meta()).await.unwrap();
+            great.append(note("f")).await.unwrap();
+            let before = copy.actions().await.unwrap();
+            for (session, own) in [(grandchild, "e"), (great, "f")] {
+                let id = { session }.id();
+                let session = there.sessions.remount(id).await.unwrap();
+                let entries = session.actions().await.unwrap();
+                assert_eq!(entries[..entries.len() - 1], before[..usize::try_from(at).unwrap()]);
+                assert_eq!(texts(&entries[entries.len() - 1..]), [own]);
+                // And elsewhere again.
+                let text = exported(&session.view()).await;
+                let elsewhere = world.another();
+                import(&elsewhere.sessions, &text).await.unwrap();
+                let session = elsewhere.sessions.remount(id).await.unwrap();
+                assert_eq!(session.actions().await.unwrap(), entries);
+            }
+        }
+        // What is shared is kept, by whoever has it.
+        copy.compact(History::Drop).await.unwrap();
+        assert_eq!(copy.actions().await.unwrap().len(), 5);
+        drop((parent, copy));
+    }
+}
+
+#[tokio::test]
 async fn an_imported_fork_holds_nothing_of_its_parent_back() {
     for world in World::of_each_kind() {
         let (parent, fork) = parent_and_fork(&world).await;
