@@ -124,7 +124,8 @@ impl ContextBundle {
         self.state().get(key)
     }
 
-    /// Everything that the key was set to, the oldest first; `None` where it was removed.
+    /// Everything that the key was set to, by itself or by a merge, the oldest first; `None` where it was
+    /// removed.
     ///
     /// # Errors
     /// As for [`actions`](Self::actions).
@@ -140,6 +141,10 @@ impl ContextBundle {
                     history.push((entry.seq, Some(value)));
                 }
                 Action::Unset { key: unset } if unset == key => history.push((entry.seq, None)),
+                Action::Merged { values, .. } => {
+                    let merged = values.into_iter().filter(|merged| merged.key == key);
+                    history.extend(merged.map(|merged| (entry.seq, merged.value)));
+                }
                 _ => {}
             })?;
             Ok(history)

@@ -73,6 +73,24 @@ async fn no_state_is_made_up_for_a_point_between_dropped_actions() {
 }
 
 #[tokio::test]
+async fn the_history_of_a_value_is_all_that_it_was() {
+    for world in World::of_each_kind() {
+        let bundle = world.sessions.create(meta()).await.unwrap();
+        let long = "x".repeat(10_000);
+        bundle.set("k", &long).await.unwrap();
+        bundle.set("l", &1).await.unwrap();
+        bundle.append(Action::Unset { key: "k".into() }).await.unwrap();
+        let fork = bundle.fork(Point::End, meta()).await.unwrap();
+        fork.set("k", "merged").await.unwrap();
+        bundle.merge(&fork.view(), maniple_bundles::MergePolicy::Theirs).await.unwrap();
+        let expected = [(0, Some(payload(&long))), (2, None), (3, Some(payload("merged")))];
+        assert_eq!(bundle.history("k").await.unwrap(), expected);
+        assert_eq!(bundle.history("l").await.unwrap(), [(1, Some(payload(&1)))]);
+        assert_eq!(bundle.history("m").await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
 async fn a_difference_is_what_each_has_for_itself() {
     for world in World::of_each_kind() {
         let parent = world.sessions.create(meta()).await.unwrap();
