@@ -56,34 +56,50 @@ impl Stream for Tail {
 /// Follows the log until nobody listens.
 fn follow(
     view: &SessionView,
-    mut from: u64,
+    from: u64,
     out: &mut Sender<Result<Entry, BundleError>>,
 ) -> Result<(), BundleError> {
     let mut chain = Chain::from_the_beginning(view.header());
-    let id = view.header().id;
+    let mut next = from;
     while !out.is_closed() {
-        let reader = SessionView::find(view.store.clone(), id).and_then(|_| view.store.read(id))?;
-        let log = Log::open(&*view.store, view.header(), &*reader)?;
-        let read = log.replay(&mut chain, u64::MAX, &mut |step, line| {
-            let Step::Action(action) = step else { return Ok(ControlFlow::Continue(())) };
-            if action.seq < from {
-                return Ok(ControlFlow::Continue(()));
-            }
-            let entry = log.read(&action, line)?;
-            from = entry.seq.saturating_add(1);
-            Ok(match block_on(out.send(Ok(entry))) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(()),
-            })
-        });
-        match read {
-            // What was read is not there any more, so it is read anew.
-            Err(BundleError::Rewritten { .. }) => {
+        match show(view, &mut chain, &mut next, out) {
+            // What the chain would go on with may have been dropped. What is dropped is skipped; what
+            // is damaged is found again.
+            Err(
+                BundleError::Rewritten { .. }
+                | BundleError::Damaged { .. }
+                | BundleError::Blob { .. },
+            ) => {
                 chain = Chain::from_the_beginning(view.header());
+                show(view, &mut chain, &mut next, out)
             }
-            read => read?,
-        }
+            shown => shown,
+        }?;
         sleep(INTERVAL);
     }
     Ok(())
+}
+
+/// Shows what there is behind the chain from action `next` on.
+fn show(
+    view: &SessionView,
+    chain: &mut Chain<'_>,
+    next: &mut u64,
+    out: &mut Sender<Result<Entry, BundleError>>,
+) -> Result<(), BundleError> {
+    let id = view.header().id;
+    let reader = SessionView::find(view.store.clone(), id).and_then(|_| view.store.read(id))?;
+    let log = Log::open(&*view.store, view.header(), &*reader)?;
+    log.replay(chain, u64::MAX, &mut |step, line| {
+        let Step::Action(action) = step else { return Ok(ControlFlow::Continue(())) };
+        if action.seq < *next {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let entry = log.read(&action, line)?;
+        *next = action.seq.saturating_add(1);
+        Ok(match block_on(out.send(Ok(entry))) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        })
+    })
 }
