@@ -129,14 +129,15 @@ pub(crate) fn import(
     store: &dyn BundleStore,
     mut input: impl Read + Seek,
 ) -> Result<SessionId, BundleError> {
-    let header = {
+    let (header, actions) = {
         let mut parts = Parts::new(&mut input);
         let header = parts.header()?;
         let mut check = Check { chain: Chain::from_the_beginning(&header), blobs: BTreeSet::new() };
         while let Some(line) = parts.next()? {
             check.take(line.part()?, line)?;
         }
-        header
+        let actions = check.chain.actions();
+        (header, actions)
     };
     input.seek(SeekFrom::Start(0)).attempt("read", path())?;
     let (id, bytes) = (header.id, header.to_bytes()?);
@@ -145,6 +146,9 @@ pub(crate) fn import(
         created => created?,
     };
     let last = writer.last()?;
+    if last.as_ref().is_some_and(|(last, _)| *last >= actions) {
+        return Err(BundleError::AlreadyExists { id });
+    }
     let mut put = Put { writer: &mut *writer, last, lines: Lines::default(), id };
     let mut parts = Parts::new(&mut input);
     parts.header()?;
@@ -156,14 +160,20 @@ pub(crate) fn import(
     Ok(id)
 }
 
-/// A session that an import began, if it is one.
+/// A session that an import began. So may be one that nobody has closed yet, if its log goes on as
+/// the export does.
 fn begun(
     store: &dyn BundleStore,
     id: SessionId,
     header: &[u8],
 ) -> Result<Box<dyn SessionWriter>, BundleError> {
-    let writer = store.open(id)?;
-    // Only an import leaves no card.
+    let writer = match store.open(id) {
+        Err(BundleError::Deleted { .. } | BundleError::OpenElsewhere { .. }) => {
+            return Err(BundleError::AlreadyExists { id });
+        }
+        opened => opened?,
+    };
+    // An import that was cut short leaves no card.
     let is_begun = writer.document(Document::Header)?.as_deref() == Some(header)
         && writer.document(Document::Card)?.is_none();
     if is_begun { Ok(writer) } else { Err(BundleError::AlreadyExists { id }) }

@@ -58,6 +58,32 @@ async fn an_imported_session_is_the_one_that_was_exported() {
 }
 
 #[tokio::test]
+async fn what_is_there_already_is_not_imported() {
+    for world in World::of_each_kind() {
+        let (parent, _) = parent_and_fork(&world).await;
+        let text = exported(&parent.view()).await;
+        let refused = async |sessions: &Sessions| {
+            let error = import(sessions, &text).await.unwrap_err();
+            assert!(matches!(error, BundleError::AlreadyExists { .. }), "{error}");
+        };
+        // It is open here.
+        refused(&world.sessions).await;
+        parent.append(note("later")).await.unwrap();
+        let id = { parent }.id();
+        // It was never closed, and has gone on.
+        refused(&world.sessions).await;
+
+        let there = world.another();
+        import(&there.sessions, &text).await.unwrap();
+        refused(&there.sessions).await;
+        drop(there.sessions.remount(id).await.unwrap());
+        refused(&there.sessions).await;
+        there.sessions.delete(id, "done").await.unwrap();
+        refused(&there.sessions).await;
+    }
+}
+
+#[tokio::test]
 async fn an_export_that_is_cut_or_continued_is_refused_by_name() {
     for world in World::of_each_kind() {
         let (_, fork) = parent_and_fork(&world).await;
