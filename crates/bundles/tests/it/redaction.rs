@@ -210,3 +210,27 @@ async fn a_withheld_output_is_made_again_where_it_may_be_and_parks_where_not() {
         assert_clean(world.dir());
     }
 }
+
+#[tokio::test]
+async fn a_failure_is_recorded_without_the_secret_in_its_text() {
+    let world = World::in_files();
+    let bundle = Arc::new(world.sessions.create(meta()).await.unwrap());
+    let agent = || {
+        agent_fn("login", |(): (), cx| async move {
+            cx.step("token", Effect::Idempotent, (), async |(), _| {
+                Err::<u8, _>(AgentError::permanent(format!("{} was refused", secret())))
+            })
+            .await
+        })
+    };
+    let run = Run::builder("r").with_journal(Arc::clone(&bundle)).open().await.unwrap();
+    run.execute(agent(), ()).await.unwrap_err();
+    drop(run);
+    let bundle = Arc::new(check(&world, Arc::into_inner(bundle).unwrap()).await);
+    let run = Run::builder("r").with_journal(Arc::clone(&bundle)).open().await.unwrap();
+    let error = run.execute(agent(), ()).await.unwrap_err();
+    assert_eq!(
+        (error.class(), error.to_string()),
+        (Class::Permanent, format!("{MARK} was refused"))
+    );
+}
