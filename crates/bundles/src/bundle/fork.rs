@@ -7,8 +7,8 @@ use super::{ContextBundle, encode, now_ms};
 use crate::action::{Action, MergedValue};
 use crate::error::BundleError;
 use crate::log::{Log, Tip};
+use crate::redact::Redactor;
 use crate::session::{Fork, Meta, Point, SessionId};
-use crate::sessions::Settings;
 use crate::view::{Folded, SessionView, common, folded, since};
 use crate::writer::{Opening, Worker};
 
@@ -115,8 +115,8 @@ impl ContextBundle {
         fork: &SessionView,
         policy: MergePolicy,
     ) -> Result<Merge, BundleError> {
-        let (fork, settings) = (fork.clone(), self.settings.clone());
-        self.with(move |worker| merge(worker, &settings, &fork, policy)).await
+        let (fork, redactor) = (fork.clone(), self.settings.redactor.clone());
+        self.with(move |worker| merge(worker, &redactor, &fork, policy)).await
     }
 
     /// The session as one that is read. It can be handed to whoever may read but not write.
@@ -143,7 +143,7 @@ fn fork_of(log: &Log<'_>, worker: &Worker, at: &Point, meta: Meta) -> Result<Ope
 
 fn merge(
     worker: &mut Worker,
-    settings: &Settings,
+    redactor: &Redactor,
     fork: &SessionView,
     mut policy: MergePolicy,
 ) -> Result<Merge, BundleError> {
@@ -198,7 +198,16 @@ fn merge(
         head: theirs_tip.head,
         values: merged.collect(),
     };
-    let (action, encoded) = encode(&settings.redactor, action)?;
+    let (action, encoded) = encode(redactor, action)?;
+    if let Action::Merged { values: written, .. } = &action {
+        // A policy may have made a value that is not to be written as it is.
+        values = written.iter().map(|merged| (merged.key.clone(), merged.value.clone())).collect();
+        for conflict in &mut conflicts {
+            if let Some(written) = values.get(&conflict.key) {
+                conflict.merged.clone_from(written);
+            }
+        }
+    }
     let seq = worker.append_now(action, encoded)?;
     Ok(Merge { seq, common, values, conflicts })
 }

@@ -127,6 +127,25 @@ async fn what_is_said_of_a_session_has_no_secret() {
     assert!(list.iter().all(|summary| !format!("{summary:?}").contains("a1B2c3D4")));
 }
 
+#[tokio::test]
+async fn a_merge_brings_no_secret() {
+    let world = World::in_files();
+    let bundle = world.sessions.create(meta()).await.unwrap();
+    bundle.set("k", &1).await.unwrap();
+    let fork = bundle.fork(Point::End, meta()).await.unwrap();
+    bundle.set("k", &2).await.unwrap();
+    fork.set("k", &3).await.unwrap();
+    let decide = MergePolicy::Custom(Box::new(|_| Some(payload(&secret()))));
+    let merge = bundle.merge(&fork.view(), decide).await.unwrap();
+    let marked = Some(payload(MARK));
+    assert_eq!((&merge.values["k"], &merge.conflicts[0].merged), (&marked, &marked));
+    assert_eq!(bundle.get::<String>("k").unwrap().unwrap(), MARK);
+    let bundle = check(&world, bundle).await;
+    assert_eq!(bundle.get::<String>("k").unwrap().unwrap(), MARK);
+    let text = exported(&bundle.view()).await;
+    assert!(!String::from_utf8(text).unwrap().contains(&secret()));
+}
+
 fn record(key: &str, fact: Fact) -> Record {
     Record { key: Key::new(key), worked: Duration::ZERO, fact }
 }
