@@ -1,15 +1,16 @@
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::PoisonError;
 
 use maniple_core::Payload;
 
 use super::{ContextBundle, encode, now_ms};
-use crate::action::{Action, MergedValue};
+use crate::action::{Action, Entry, MergedValue};
 use crate::error::BundleError;
-use crate::log::{Log, Tip};
+use crate::log::{Chain, Log, Step, Tip};
 use crate::redact::Redactor;
 use crate::session::{Fork, Meta, Point, SessionId};
-use crate::view::{Folded, SessionView, common, folded, since};
+use crate::view::{Folded, SessionView, common, folded};
 use crate::writer::{Opening, Worker};
 
 /// Which value counts where a session and its fork have both changed one.
@@ -105,8 +106,9 @@ impl ContextBundle {
     /// it is merged whole or not at all.
     ///
     /// # Errors
-    /// [`Unrelated`](BundleError::Unrelated) if they share no action, an error that names what is
-    /// damaged in either, or those of [`append`](Self::append).
+    /// [`Unrelated`](BundleError::Unrelated) if they share no action,
+    /// [`Dropped`](BundleError::Dropped) if something was dropped that either has done since the two
+    /// parted, an error that names what is damaged in either, or those of [`append`](Self::append).
     ///
     /// # Cancel safety
     /// If the future is dropped, it is merged all the same.
@@ -148,21 +150,16 @@ fn merge(
     mut policy: MergePolicy,
 ) -> Result<Merge, BundleError> {
     let id = worker.header().id;
-    let theirs_tip = fork.folded(&Point::End)?.tip;
-    let shorter = theirs_tip.actions.min(worker.tip().actions);
-    let common = common(worker.header(), fork.header()).min(shorter);
-    if common == 0 || fork.id() == id {
-        return Err(BundleError::Unrelated { id, other: fork.id() });
-    }
-    let theirs = changes(since(fork, common)?);
-    let mut ours = {
-        let mut entries = Vec::new();
-        worker.log()?.entries(common, &mut |entry| {
-            entries.push(entry);
-            Ok(std::ops::ControlFlow::Continue(()))
-        })?;
-        changes(entries)
-    };
+    let (common, mut ours, theirs, theirs_tip) = fork.with(|theirs, _| {
+        let ours = worker.log()?;
+        let common = common(&ours, theirs)?;
+        if common == 0 || fork.id() == id {
+            return Err(BundleError::Unrelated { id, other: fork.id() });
+        }
+        let (ours, _) = changes(&ours, common)?;
+        let (theirs, tip) = changes(theirs, common)?;
+        Ok((common, ours, theirs, tip))
+    })?;
     let (mut values, mut conflicts) = (BTreeMap::new(), Vec::new());
     for (key, their) in theirs {
         match ours.remove(&key) {
@@ -212,25 +209,39 @@ fn merge(
     Ok(Merge { seq, common, values, conflicts })
 }
 
-/// What was done to each value in the end.
-fn changes(entries: Vec<crate::action::Entry>) -> BTreeMap<String, Change> {
+/// What was last done to each value from an action on, and where the log ends.
+fn changes(log: &Log<'_>, from: u64) -> Result<(BTreeMap<String, Change>, Tip), BundleError> {
     let mut changes = BTreeMap::new();
-    for entry in entries {
-        let time_ms = entry.time_ms;
-        match entry.action {
-            Action::Set { key, value } => {
-                changes.insert(key, Change { value: Some(value), time_ms });
+    let mut chain = Chain::from_the_beginning(log.header());
+    log.replay(&mut chain, u64::MAX, &mut |step, line| {
+        match step {
+            _ if line.seq() < from => {}
+            // What was done there is not known, and must not be taken for nothing.
+            Step::Gap(_) => {
+                return Err(BundleError::Dropped { id: log.header().id, asked: from });
             }
-            Action::Unset { key } => {
-                changes.insert(key, Change { value: None, time_ms });
-            }
-            Action::Merged { values, .. } => {
-                for MergedValue { key, value, .. } in values {
-                    changes.insert(key, Change { value, time_ms });
-                }
-            }
-            _ => {}
+            Step::Action(action) if action.is_journal() => {}
+            Step::Action(action) => apply(&mut changes, log.read(&action, line)?),
         }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok((changes, Tip { actions: chain.actions(), head: chain.head() }))
+}
+
+fn apply(changes: &mut BTreeMap<String, Change>, entry: Entry) {
+    let time_ms = entry.time_ms;
+    match entry.action {
+        Action::Set { key, value } => {
+            changes.insert(key, Change { value: Some(value), time_ms });
+        }
+        Action::Unset { key } => {
+            changes.insert(key, Change { value: None, time_ms });
+        }
+        Action::Merged { values, .. } => {
+            for MergedValue { key, value, .. } in values {
+                changes.insert(key, Change { value, time_ms });
+            }
+        }
+        _ => {}
     }
-    changes
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -70,6 +71,25 @@ impl<'a> Log<'a> {
         let ancestors = header.ancestors().iter().filter(|forked| forked.at > 0);
         let shared = ancestors.map(|forked| Ok((*forked, store.read(forked.from)?)));
         Ok(Self { header, own, shared: shared.collect::<Result<_, BundleError>>()? })
+    }
+
+    pub(crate) fn header(&self) -> &'a Header {
+        self.header
+    }
+
+    /// The hashes of the actions up to `until`, each by how many there are with it.
+    pub(crate) fn heads(&self, until: u64) -> Result<BTreeMap<u64, ChainHead>, BundleError> {
+        let mut heads = BTreeMap::new();
+        let mut chain = Chain::from_the_beginning(self.header);
+        self.replay(&mut chain, until, &mut |step, line| {
+            let head = match step {
+                Step::Gap(gap) => Some(gap.head),
+                Step::Action(_) => Frame::read(line.bytes()).and_then(|frame| frame.stated_head()),
+            };
+            heads.extend(head.map(|head| (line.seq().saturating_add(1), head)));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(heads)
     }
 
     /// Shows what follows on `chain`, each line checked, before action `until` and as far as there is

@@ -6,6 +6,7 @@ use maniple_core::Payload;
 use super::SessionView;
 use crate::action::Entry;
 use crate::error::BundleError;
+use crate::log::Log;
 use crate::session::{Header, Point, SessionId};
 use crate::state::Value;
 
@@ -36,8 +37,7 @@ pub struct Difference {
 
 pub(super) fn diff(left: &SessionView, right: &SessionView) -> Result<Diff, BundleError> {
     let (first, second) = (left.folded(&Point::End)?, right.folded(&Point::End)?);
-    let shorter = first.tip.actions.min(second.tip.actions);
-    let common = common(left.header(), right.header()).min(shorter);
+    let common = left.with(|left, _| right.with(|right, _| common(left, right)))?;
     let (first, second) = (first.state.values(), second.state.values());
     let keys: BTreeSet<&String> = first.keys().chain(second.keys()).collect();
     let values = keys.into_iter().filter_map(|key| {
@@ -51,7 +51,7 @@ pub(super) fn diff(left: &SessionView, right: &SessionView) -> Result<Diff, Bund
 }
 
 /// The actions that a session has from there on.
-pub(crate) fn since(view: &SessionView, from: u64) -> Result<Vec<Entry>, BundleError> {
+pub(super) fn since(view: &SessionView, from: u64) -> Result<Vec<Entry>, BundleError> {
     view.with(|log, _| {
         let mut entries = Vec::new();
         log.entries(from, &mut |entry| {
@@ -62,9 +62,18 @@ pub(crate) fn since(view: &SessionView, from: u64) -> Result<Vec<Entry>, BundleE
     })
 }
 
+/// How many actions two sessions have in common.
+pub(crate) fn common(left: &Log<'_>, right: &Log<'_>) -> Result<u64, BundleError> {
+    let most = common_at_most(left.header(), right.header());
+    // A session can be in two stores and go on in both, so what counts is what the logs say.
+    let (left, right) = (left.heads(most)?, right.heads(most)?);
+    let both = left.iter().rev().find(|(actions, head)| right.get(actions) == Some(head));
+    Ok(both.map_or(0, |(actions, _)| *actions))
+}
+
 /// How many actions two sessions can have in common: those that lie in the logs of the same
 /// sessions.
-pub(crate) fn common(left: &Header, right: &Header) -> u64 {
+fn common_at_most(left: &Header, right: &Header) -> u64 {
     /// The sessions in whose logs the actions lie, each with where that ends.
     fn parts(header: &Header) -> Vec<(SessionId, u64)> {
         let shared = header.lineage.iter().map(|forked| (forked.from, forked.at));

@@ -8,8 +8,8 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+pub(crate) use diff::common;
 pub use diff::{Diff, Difference};
-pub(crate) use diff::{common, since};
 pub use export::Exported;
 pub(crate) use export::import;
 pub use tail::Tail;
@@ -83,7 +83,7 @@ impl SessionView {
     /// # Cancel safety
     /// Nothing is lost if the future is dropped; the reading ends on its own.
     pub async fn actions(&self, from: u64) -> Result<Vec<Entry>, BundleError> {
-        self.offload(move |view| since(&view, from)).await
+        self.offload(move |view| diff::since(&view, from)).await
     }
 
     /// Shows every action that is not dropped, in order and each checked, until `visit` breaks off.

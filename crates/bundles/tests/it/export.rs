@@ -205,6 +205,30 @@ async fn an_imported_fork_holds_nothing_of_its_parent_back() {
 }
 
 #[tokio::test]
+async fn copies_that_went_on_apart_have_in_common_what_they_say_alike() {
+    for world in World::of_each_kind() {
+        let (parent, fork) = parent_and_fork(&world).await;
+        let there = world.another();
+        import(&there.sessions, &exported(&parent.view()).await).await.unwrap();
+        let copy = there.sessions.remount(parent.id()).await.unwrap();
+        for text in ["here", "here too"] {
+            parent.append(note(text)).await.unwrap();
+        }
+        copy.append(note("there")).await.unwrap();
+        let diff = parent.view().diff(&copy.view()).await.unwrap();
+        assert_eq!((diff.common, texts(&diff.left)), (4, vec!["here", "here too"]));
+        assert_eq!(texts(&diff.right), ["there"]);
+        // A fork of one is no fork of what only the other has.
+        let fork_there = copy.fork(Point::End, meta()).await.unwrap();
+        fork_there.set("k", &5).await.unwrap();
+        let merge = parent.merge(&fork_there.view(), MergePolicy::Ours).await.unwrap();
+        assert_eq!(merge.common, 4);
+        let merge = copy.merge(&fork.view(), MergePolicy::Ours).await.unwrap();
+        assert_eq!(merge.common, 3);
+    }
+}
+
+#[tokio::test]
 async fn an_import_that_was_cut_short_goes_on_where_it_stopped() {
     let world = World::in_memory();
     let bundle = world.sessions.create(meta()).await.unwrap();

@@ -160,3 +160,24 @@ async fn what_has_nothing_in_common_is_not_merged() {
         assert_eq!(bundle.verify().await.unwrap(), before);
     }
 }
+
+#[tokio::test]
+async fn what_was_dropped_is_not_merged_as_if_it_had_not_been() {
+    for world in World::of_each_kind() {
+        let (parent, fork) = parted(&world).await;
+        let refused = async |parent: &ContextBundle, view: SessionView| {
+            let error = parent.merge(&view, MergePolicy::Theirs).await.unwrap_err();
+            assert!(matches!(error, BundleError::Dropped { .. }), "{error}");
+        };
+        fork.compact(History::Drop).await.unwrap();
+        refused(&parent, fork.view()).await;
+        let (parent, fork) = parted(&world).await;
+        parent.compact(History::Drop).await.unwrap();
+        refused(&parent, fork.view()).await;
+        // What both have in common is not needed for it.
+        let fork = parent.fork(Point::End, meta()).await.unwrap();
+        set(&fork, "theirs", 9).await;
+        parent.merge(&fork.view(), MergePolicy::Ours).await.unwrap();
+        assert_eq!(value(&parent, "theirs"), Some(9));
+    }
+}
