@@ -241,6 +241,7 @@ impl SessionWriter for FileWriter {
 
     fn put_document(&mut self, document: Document, content: &[u8]) -> Result<(), BundleError> {
         self.require_life()?;
+        self.lock.check(&self.place)?;
         let (path, temporary) = (self.place.document(document), self.place.temporary());
         match document {
             // It says nothing that the log does not, so it is not worth a sync.
@@ -284,6 +285,7 @@ impl SessionWriter for FileWriter {
 
     fn close(&mut self) -> Result<(), BundleError> {
         self.require_life()?;
+        self.lock.check(&self.place)?;
         self.seal()
     }
 }
