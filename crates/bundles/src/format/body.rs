@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
-use memchr::memmem;
+use memchr::{memchr, memmem};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -162,6 +162,18 @@ pub(crate) fn read_record(body: &[u8]) -> Result<(u64, Record<'_>), Unreadable> 
     Err(newer(body).map_or(Unreadable::Unintelligible(error), Unreadable::Newer))
 }
 
+/// Whether a body plainly has an action of a kind that this version knows. It is not parsed for it.
+pub(crate) fn has_known_action(body: &[u8]) -> bool {
+    const ACTION: &[u8] = br#""action":"#;
+    // Before it are numbers and hashes, so that nothing else reads like it.
+    let kind = memmem::find(body, ACTION).and_then(|at| {
+        let action = &body[at + ACTION.len()..];
+        let kind = action.strip_prefix(br#"{""#).or_else(|| action.strip_prefix(br#"""#))?;
+        kind.get(..memchr(b'"', kind)?)
+    });
+    kind.and_then(|kind| str::from_utf8(kind).ok()).is_some_and(is_known)
+}
+
 /// The schema of a body that this version does not understand, if it is a newer one.
 fn newer(body: &[u8]) -> Option<u32> {
     #[derive(Deserialize)]
@@ -190,6 +202,14 @@ impl Unread<'_> {
         match kind {
             Some((kind, _)) if Action::WEIGHTLESS.contains(&kind) => Weight::None,
             _ => Weight::Unknown,
+        }
+    }
+
+    /// Refuses an action of a kind that this version does not know.
+    pub(crate) fn require_known(&self) -> Result<(), Unreadable> {
+        match kind_of(self.action.get().as_bytes()) {
+            Some(kind) if !is_known(&kind) => Err(Unreadable::UnknownAction(kind)),
+            _ => Ok(()),
         }
     }
 
@@ -227,9 +247,13 @@ impl Unread<'_> {
 
 fn parse(action: &[u8]) -> Result<Action, Unreadable> {
     serde_json::from_slice(action).map_err(|error| match kind_of(action) {
-        Some(kind) if !Action::KINDS.contains(&kind.as_str()) => Unreadable::UnknownAction(kind),
+        Some(kind) if !is_known(&kind) => Unreadable::UnknownAction(kind),
         _ => Unreadable::Unintelligible(error),
     })
+}
+
+fn is_known(kind: &str) -> bool {
+    Action::KINDS.contains(&kind)
 }
 
 /// The name under which an action is written.

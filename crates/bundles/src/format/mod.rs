@@ -35,8 +35,8 @@ mod tests;
 #[cfg(any(test, feature = "testkit"))]
 pub(crate) use body::encode_action;
 pub(crate) use body::{
-    Encoded, Gap, Record, Unread, Unreadable, Weight, encode_json, read_record, to_json,
-    write_body, write_gap,
+    Encoded, Gap, Record, Unread, Unreadable, Weight, encode_json, has_known_action, read_record,
+    to_json, write_body, write_gap,
 };
 pub use chain::ChainHead;
 pub(crate) use document::{read_document, write_document};

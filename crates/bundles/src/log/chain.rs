@@ -1,5 +1,7 @@
 use crate::error::{BundleError, Damage};
-use crate::format::{ChainHead, Claims, Frame, Record, SCHEMA, Unreadable, read_record};
+use crate::format::{
+    ChainHead, Claims, Frame, Record, SCHEMA, Unreadable, has_known_action, read_record,
+};
 use crate::session::Header;
 use crate::store::Line;
 use crate::store::file::broken::Rule;
@@ -65,7 +67,8 @@ impl<'a> Chain<'a> {
         let head = head.ok_or(Flaw::Broken(Damage::BrokenChain))?;
         let (seq, head) = match frame.claims() {
             Some(Claims::Action { seq, .. })
-                if seq == expected || Rule::NumberIsCompared.is_broken() =>
+                if (seq == expected || Rule::NumberIsCompared.is_broken())
+                    && has_known_action(frame.body) =>
             {
                 (seq, head)
             }
@@ -73,7 +76,11 @@ impl<'a> Chain<'a> {
                 (seq, Record::Gap(gap)) if gap.first == expected && seq >= gap.first => {
                     (seq, gap.head)
                 }
-                (seq, Record::Action(_)) if seq == expected => (seq, head),
+                (seq, Record::Action(action)) if seq == expected => {
+                    // Before anything is done to a log, it is known that it can be read.
+                    action.require_known().map_err(Flaw::Unreadable)?;
+                    (seq, head)
+                }
                 // The hash is right, so somebody meant this line: it is nobody's torn write.
                 (found, _) => {
                     return Err(Flaw::Misplaced(Damage::OutOfSequence { expected, found }));
