@@ -211,11 +211,11 @@ impl<R: Read> Parts<R> {
         let line = self.next()?;
         let missing = || damaged(1, 0, Damage::Missing);
         let line = line.ok_or_else(missing)?;
+        if let Some(found) = newer(line.body) {
+            let path = path().to_owned();
+            return Err(BundleError::NewerSchema { path, line: 1, found, known: SCHEMA });
+        }
         match line.part()? {
-            Part::Session { schema, .. } if schema > SCHEMA => {
-                let path = path().to_owned();
-                Err(BundleError::NewerSchema { path, line: 1, found: schema, known: SCHEMA })
-            }
             Part::Session { header, .. } => Ok(header),
             _ => Err(damaged(1, 0, Damage::Malformed)),
         }
@@ -258,6 +258,26 @@ impl<'a> Whole<'a> {
             source: source.into(),
         })
     }
+}
+
+/// The schema of the first line, or of the header in it, if it is a newer one.
+fn newer(first: &[u8]) -> Option<u32> {
+    #[derive(Deserialize)]
+    struct Newer {
+        session: Schemas,
+    }
+    #[derive(Deserialize)]
+    struct Schemas {
+        schema: u32,
+        header: Schema,
+    }
+    #[derive(Deserialize)]
+    struct Schema {
+        schema: u32,
+    }
+    let Newer { session: Schemas { schema, header } } = serde_json::from_slice(first).ok()?;
+    let found = schema.max(header.schema);
+    (found > SCHEMA).then_some(found)
 }
 
 fn damaged(line: u64, offset: u64, found: Damage) -> BundleError {

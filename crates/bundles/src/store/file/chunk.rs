@@ -46,16 +46,11 @@ impl Chunk {
             return Ok(chunk);
         }
         let line = chunk.line_at(0).ok_or_else(|| chunk.damaged(0, Damage::Malformed))?;
-        let begin = Begin::read(line).ok_or_else(|| chunk.damaged(0, Damage::Malformed))?;
-        if begin.schema > SCHEMA {
-            let found = begin.schema;
-            return Err(BundleError::NewerSchema {
-                path: chunk.path,
-                line: 1,
-                found,
-                known: SCHEMA,
-            });
+        if let Some(found) = Begin::newer(line) {
+            let path = chunk.path;
+            return Err(BundleError::NewerSchema { path, line: 1, found, known: SCHEMA });
         }
+        let begin = Begin::read(line).ok_or_else(|| chunk.damaged(0, Damage::Malformed))?;
         if (begin.session, begin.seq) != (place.id, name.first()) {
             return Err(chunk.damaged(0, Damage::Foreign));
         }

@@ -34,6 +34,22 @@ impl Begin {
         write_frame(out, &before(), |out| out.extend_from_slice(body.as_bytes()));
     }
 
+    /// The schema of a line without its end, if it is a newer one, whatever else the line says.
+    pub(super) fn newer(line: &[u8]) -> Option<u32> {
+        #[derive(Deserialize)]
+        struct Newer {
+            begin: Schema,
+        }
+        #[derive(Deserialize)]
+        struct Schema {
+            schema: u32,
+        }
+        let frame = Frame::read(line)?;
+        frame.follow(&before())?;
+        let Newer { begin: Schema { schema } } = serde_json::from_slice(frame.body).ok()?;
+        (schema > SCHEMA).then_some(schema)
+    }
+
     /// Reads a line without its end; `None` if it is no such line, or damaged.
     pub(super) fn read(line: &[u8]) -> Option<Self> {
         let frame = Frame::read(line)?;
