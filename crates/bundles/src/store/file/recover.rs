@@ -1,6 +1,8 @@
 //! What a writer does before it writes: the log that a crash left is made whole.
 
 use super::broken::Rule;
+use serde::de::IgnoredAny;
+
 use super::chunk::{Chunk, Tail};
 use super::files;
 use super::open_chunk::{Failure, OpenChunk, count};
@@ -9,7 +11,7 @@ use super::reader::{chunk_names, read_blob, read_chunk, read_document};
 use super::rewrite::finish_replacing;
 use crate::disk::write_all_at;
 use crate::error::{Attempt, BundleError};
-use crate::format::{BlobId, Frame};
+use crate::format::{self, BlobId, Frame};
 use crate::session::Header;
 use crate::store::lines::blobs_of;
 use crate::store::{Document, Recovery};
@@ -32,6 +34,9 @@ pub(super) fn recover(place: &Place, header: &Header) -> Result<Recovered, Bundl
     }
     if let Some(&name) = names.last() {
         let chunk = require(place, name)?;
+        if chunk.sealed_at().is_none() {
+            require_known_snapshot(place)?;
+        }
         if name == ChunkName::Schema0 {
             recovery = recover_schema_0(place, header, &chunk)?;
         } else if let Some(end) = chunk.sealed_at() {
@@ -66,6 +71,17 @@ fn require(place: &Place, name: ChunkName) -> Result<Chunk, BundleError> {
     let gone = || std::io::Error::from(std::io::ErrorKind::NotFound);
     let chunk = read_chunk(place, name)?;
     chunk.ok_or_else(gone).attempt("read", &place.chunk(name))
+}
+
+/// Refuses a session with a snapshot of a later schema, before anything is done to it.
+fn require_known_snapshot(place: &Place) -> Result<(), BundleError> {
+    let kind = Document::Snapshot;
+    let Some(bytes) = read_document(place, kind)? else { return Ok(()) };
+    match format::read_document::<IgnoredAny>(kind, &bytes, &place.document(kind)) {
+        Err(newer @ BundleError::NewerSchema { .. }) => Err(newer),
+        // A damaged one says nothing that the log does not.
+        _ => Ok(()),
+    }
 }
 
 /// The last line of the log.
