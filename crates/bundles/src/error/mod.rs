@@ -122,7 +122,7 @@ pub enum BundleError {
         dir: PathBuf,
     },
     /// A part of an action that is kept by itself is gone, or says something else.
-    #[error("the blob {blob} in {} is {}", dir.display(), if *.is_missing { "missing" } else { "damaged" })]
+    #[error("the blob {blob} in {} is {}: restore it from a copy", dir.display(), if *.is_missing { "missing" } else { "damaged" })]
     Blob {
         /// The session's directory.
         dir: PathBuf,
@@ -150,7 +150,7 @@ pub enum BundleError {
         path: PathBuf,
     },
     /// A file does not say what was written to it.
-    #[error("{} is damaged at line {line}, byte {offset}: {found}", path.display())]
+    #[error("{} is damaged at line {line}, byte {offset} ({found}): restore it from a copy", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
