@@ -4,13 +4,18 @@
 
 #[cfg(feature = "testkit")]
 mod broken;
+mod child;
 mod compact;
 mod concurrent;
+mod contend;
 #[cfg(feature = "testkit")]
 mod contract;
 mod export;
+mod failure;
 mod file_store;
+mod kill;
 mod merge;
+mod place;
 mod redaction;
 mod runs;
 mod sessions;
