@@ -4,6 +4,8 @@ mod append;
 mod compact;
 mod encode;
 mod fork;
+#[cfg(test)]
+mod golden;
 mod journal;
 
 use std::fmt;
