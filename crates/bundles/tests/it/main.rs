@@ -13,6 +13,7 @@ mod contract;
 mod export;
 mod failure;
 mod file_store;
+mod flips;
 mod golden;
 mod kill;
 mod merge;
