@@ -18,6 +18,7 @@ mod golden;
 mod kill;
 mod merge;
 mod place;
+mod plain;
 mod redaction;
 mod runs;
 mod sessions;
