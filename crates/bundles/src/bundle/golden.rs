@@ -5,15 +5,16 @@
 //! `cargo test -p maniple-bundles --lib write_the_golden_files -- --ignored`.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use futures::channel::oneshot;
 use futures::executor::block_on;
 
 use super::{ContextBundle, History, encode};
 use crate::action::Action;
+use crate::disk::{Access, Disk, OsDisk, Reader, write_all_at};
 use crate::format::write_document;
 use crate::session::{Fork, Header, Meta, Point, SessionId};
 use crate::sessions::{Settings, Tombstone};
@@ -91,7 +92,9 @@ async fn write(dir: &Path) {
     writer.note(&fork, "of the fork").await;
     writer.note(&fork, &"a long text of its own, ".repeat(400)).await;
     fork.close().await.unwrap();
-    fork.view().export(File::create(dir.join("export.jsonl")).unwrap()).await.unwrap();
+    let export = Text::default();
+    fork.view().export(export.clone()).await.unwrap();
+    put(&dir.join("export.jsonl"), &export.0.lock().unwrap());
     drop(parent);
 
     // One whose history was dropped, but for a record of a run.
@@ -110,10 +113,10 @@ async fn write(dir: &Path) {
     }
     drop(torn);
     let chunk = store.root().join(id('d').to_string()).join("00000000000000000000.jsonl");
-    let mut bytes = fs::read(&chunk).unwrap();
+    let mut bytes = read(&chunk);
     let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
     bytes[end - 20..end].fill(0);
-    fs::write(&chunk, bytes).unwrap();
+    put(&chunk, &bytes);
 
     // One that was deleted.
     let deleted = writer.create('e', "golden deleted").await;
@@ -128,16 +131,55 @@ async fn write(dir: &Path) {
     store.delete(id('e'), &tombstone).unwrap();
 }
 
-/// The files below a directory, but for those that are locked.
-fn files(dir: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>, above: &Path) {
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files(&path, found, above);
-        } else if path.file_name().is_some_and(|name| name != "lock" && name != "actions.jsonl") {
-            let bytes = fs::read(&path).unwrap();
-            found.insert(path.strip_prefix(above).unwrap().to_owned(), bytes);
+/// A text in memory.
+#[derive(Clone, Default)]
+struct Text(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Text {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    Reader::new(OsDisk.open(path, Access::Read).unwrap()).read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+/// Puts a file in place of the one that is there, if there is one.
+fn put(path: &Path, bytes: &[u8]) {
+    if OsDisk.is_file(path).is_ok() {
+        OsDisk.remove(path).unwrap();
+    }
+    write_all_at(&mut *OsDisk.open(path, Access::CreateNew).unwrap(), 0, bytes).unwrap();
+}
+
+/// The files below a directory by their paths in it, but for those that are locked.
+fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for name in OsDisk.list(dir).unwrap() {
+        let path = dir.join(&name);
+        if OsDisk.is_dir(&path) {
+            let below = files(&path).into_iter();
+            found.extend(below.map(|(below, bytes)| (Path::new(&name).join(below), bytes)));
+        } else if name != "lock" && name != "actions.jsonl" {
+            found.insert(name.into(), read(&path));
         }
+    }
+    found
+}
+
+/// Makes a directory, and those above it.
+fn make_dir(dir: &Path) {
+    if !OsDisk.is_dir(dir) {
+        make_dir(dir.parent().unwrap());
+        OsDisk.make_dir(dir).unwrap();
     }
 }
 
@@ -145,9 +187,7 @@ fn files(dir: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>, above: &Path) {
 fn the_writer_writes_the_golden_files() {
     let dir = tempfile::tempdir().unwrap();
     block_on(write(dir.path()));
-    let (mut written, mut golden) = (BTreeMap::new(), BTreeMap::new());
-    files(dir.path(), &mut written, dir.path());
-    files(&golden_dir(), &mut golden, &golden_dir());
+    let (written, golden) = (files(dir.path()), files(&golden_dir()));
     assert!(written.keys().eq(golden.keys()), "{:?} and {:?}", written.keys(), golden.keys());
     for (path, bytes) in &written {
         let golden = String::from_utf8_lossy(&golden[path]);
@@ -160,16 +200,12 @@ fn the_writer_writes_the_golden_files() {
 fn write_the_golden_files() {
     let dir = tempfile::tempdir().unwrap();
     block_on(write(dir.path()));
-    let mut written = BTreeMap::new();
-    files(dir.path(), &mut written, dir.path());
-    for name in ["sessions", "export.jsonl"] {
-        let old = golden_dir().join(name);
-        let removed = if old.is_dir() { fs::remove_dir_all(&old) } else { fs::remove_file(&old) };
-        assert!(removed.is_ok() || !old.exists(), "{removed:?}");
+    for path in files(&golden_dir()).into_keys() {
+        OsDisk.remove(&golden_dir().join(path)).unwrap();
     }
-    for (path, bytes) in written {
+    for (path, bytes) in files(dir.path()) {
         let path = golden_dir().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
+        make_dir(path.parent().unwrap());
+        put(&path, &bytes);
     }
 }

@@ -21,6 +21,7 @@ mod place;
 mod plain;
 mod redaction;
 mod runs;
+mod seam;
 mod sessions;
 #[cfg(feature = "sqlite")]
 mod sqlite;
