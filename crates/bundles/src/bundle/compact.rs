@@ -1,4 +1,5 @@
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use super::ContextBundle;
 use crate::error::BundleError;
@@ -79,7 +80,8 @@ fn shared(worker: &Worker) -> Result<u64, BundleError> {
     let mut shared = 0;
     for listed in worker.store().list()? {
         let Some(header) = listed.header else { continue };
-        let header = Header::from_bytes(&header, worker.reader().location())?;
+        let path = Path::new(&listed.id.to_string()).join("bundle.json");
+        let header = Header::from_bytes(&header, &path)?;
         let forks = header.ancestors().iter().filter(|forked| forked.from == id);
         shared = forks.map(|forked| forked.at).fold(shared, u64::max);
     }

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Command;
 
-use maniple_bundles::{BundleError, ContextBundle, Filter, Meta, SessionId};
+use maniple_bundles::{BundleError, ContextBundle, Filter, History, Meta, SessionId};
 use maniple_core::{Journal, JournalError};
 
 use crate::child::{Role, Running, limited_command, record, text_of};
@@ -168,6 +168,22 @@ async fn what_stands_in_the_place_of_a_file_is_named() {
 }
 
 #[tokio::test]
+async fn a_damaged_neighbour_is_named_by_whoever_needs_it() {
+    let place = Place::on_disk();
+    let (good, bad) = (place.closed(&["one"]).await, place.closed(&["two"]).await);
+    fs::write(place.dir(bad).join("bundle.json"), b"").unwrap();
+    let bundle = place.sessions().remount(good).await.unwrap();
+    let named = format!("{bad}/bundle.json is damaged at line 1");
+    let listed = place.sessions().list(&Filter::all()).await.unwrap_err();
+    let compacted = bundle.compact(History::Drop).await.unwrap_err();
+    for error in [listed, compacted] {
+        assert!(error.to_string().contains(&named), "{error}");
+    }
+    assert_eq!(notes(&bundle).await, ["one"]);
+    assert_eq!(bundle.append(note("more")).await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn looking_for_a_session_that_is_not_there_makes_nothing() {
     let place = Place::on_disk();
     let id = SessionId::generate();
@@ -183,7 +199,6 @@ async fn looking_for_a_session_that_is_not_there_makes_nothing() {
     assert!(place.sessions().list(&Filter::all()).await.unwrap().is_empty());
 }
 
-/// What is in the way of what, and the number of the note that fails for it.
 #[tokio::test]
 async fn a_bundle_goes_on_when_what_was_in_the_way_is_gone() {
     for (in_the_way, with) in
