@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use maniple_bundles::{BundleError, Filter, Meta};
+use maniple_bundles::{BundleError, Durability, Filter, Meta};
 
 use crate::child::{Role, Running};
 use crate::place::{Place, note, notes};
@@ -98,8 +98,15 @@ async fn of_two_who_look_for_a_name_at_once_one_creates_the_session() {
 
 #[tokio::test]
 async fn a_writer_whose_lock_was_removed_is_fenced_and_nothing_is_lost() {
+    for durability in [Durability::Synced, Durability::Buffered] {
+        fence(durability).await;
+    }
+}
+
+async fn fence(durability: Durability) {
     let place = Place::on_disk();
-    let first = place.create().await;
+    let first = place.sessions().with_durability(durability).create(Meta::new("test")).await;
+    let first = first.unwrap();
     let id = first.id();
     first.append(note("first")).await.unwrap();
     std::fs::remove_file(place.dir(id).join("lock")).unwrap();

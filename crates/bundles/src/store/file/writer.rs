@@ -185,8 +185,8 @@ impl SessionWriter for FileWriter {
         self.require_life()?;
         let Some((seq, last)) = lines.last() else { return Ok(()) };
         let (bytes, last) = (lines.as_bytes(), last.to_vec());
+        self.lock.check(&self.place)?;
         if commit == Commit::Synced {
-            self.lock.check(&self.place)?;
             self.sync_blobs()?;
         }
         let chunk = self.ready_chunk(commit)?;
