@@ -6,7 +6,7 @@ use std::fs::File;
 use std::time::Duration;
 
 use maniple_bundles::{
-    Action, BundleError, ContextBundle, Entry, Filter, Meta, Point, SessionId, Sessions,
+    Action, BundleError, ContextBundle, Entry, Filter, History, Meta, Point, SessionId, Sessions,
 };
 use maniple_core::Journal;
 
@@ -213,6 +213,46 @@ async fn killed_in_a_snapshot_the_state_is_that_of_the_log() {
 #[tokio::test]
 async fn killed_while_compacting_the_history_is_kept() {
     kill_while_reworked(Role::CompactKeep).await;
+}
+
+/// A writer that is killed at the wrong moment leaves what it had put in one chunk.
+#[tokio::test]
+async fn chunks_that_are_left_behind_are_not_merged_again() {
+    for history in [History::Keep, History::Drop] {
+        let place = Place::in_memory();
+        let id = place.closed(&["one"]).await;
+        for text in ["two", "three"] {
+            let bundle = place.sessions().remount(id).await.unwrap();
+            bundle.append(note(text)).await.unwrap();
+            bundle.append(Action::from(record(0))).await.unwrap();
+            bundle.close().await.unwrap();
+        }
+        let dir = place.dir(id);
+        let left: Vec<_> = chunks(&dir)[1..]
+            .iter()
+            .map(|chunk| (chunk.clone(), std::fs::read(chunk).unwrap()))
+            .collect();
+        assert_eq!(left.len(), 2);
+        let bundle = place.sessions().remount(id).await.unwrap();
+        bundle.compact(history).await.unwrap();
+        let expected = bundle.actions().await.unwrap();
+        drop(bundle);
+        for (chunk, bytes) in &left {
+            assert!(!chunk.exists());
+            std::fs::write(chunk, bytes).unwrap();
+        }
+
+        let bundle = place.sessions().remount(id).await.unwrap();
+        assert_eq!(bundle.actions().await.unwrap(), expected);
+        bundle.append(note("behind them")).await.unwrap();
+        bundle.compact(History::Keep).await.unwrap();
+        bundle.close().await.unwrap();
+        assert_eq!(chunks(&dir).len(), 1, "what was left is removed");
+        let bundle = place.sessions().remount(id).await.unwrap();
+        let found = bundle.actions().await.unwrap();
+        assert_eq!(found[..expected.len()], expected);
+        assert_eq!(found.len(), expected.len() + 1);
+    }
 }
 
 #[tokio::test]
