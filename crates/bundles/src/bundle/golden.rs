@@ -18,6 +18,7 @@ use crate::disk::{Access, Disk, OsDisk, Reader, write_all_at};
 use crate::format::write_document;
 use crate::session::{Fork, Header, Meta, Point, SessionId};
 use crate::sessions::{Settings, Tombstone};
+use crate::state::RunChange;
 use crate::store::{BundleStore, Document, FileStore};
 use crate::writer::{Append, Change, Command, Opening};
 
@@ -54,7 +55,7 @@ impl Writer {
     async fn append(&mut self, bundle: &ContextBundle, action: Action) {
         let (action, encoded) = encode(&bundle.settings.redactor, action).unwrap();
         let change = match action {
-            Action::Journal(_) => Change::Record,
+            Action::Journal(record) => Change::Record(RunChange::from(&record)),
             action => Change::Action(action),
         };
         self.now_ms += 1;
