@@ -17,6 +17,7 @@ mod flips;
 mod golden;
 mod kill;
 mod merge;
+mod model;
 mod place;
 mod plain;
 mod redaction;

@@ -44,7 +44,8 @@ async fn parted(world: &World) -> (ContextBundle, ContextBundle) {
 
 #[tokio::test]
 async fn each_policy_decides_conflicts_and_nothing_else() {
-    let policies: [(fn() -> MergePolicy, [Option<u8>; 3]); 5] = [
+    type Decided = [Option<u8>; 3];
+    let policies: [(fn() -> MergePolicy, Decided); 5] = [
         (|| MergePolicy::LastWrite, [Some(4), Some(7), None]),
         (|| MergePolicy::Ours, [Some(4), Some(6), Some(8)]),
         (|| MergePolicy::Theirs, [Some(5), Some(7), None]),
