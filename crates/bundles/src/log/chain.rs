@@ -6,6 +6,9 @@ use crate::session::Header;
 use crate::store::Line;
 use crate::store::file::broken::Rule;
 
+/// More actions than any log has, so that numbers can be counted up without a look at where they end.
+const NO_LOG_HAS: u64 = 1 << 63;
+
 /// How far a log is known to be intact, and what must come next.
 #[derive(Debug, Clone)]
 pub(crate) struct Chain<'a> {
@@ -73,7 +76,9 @@ impl<'a> Chain<'a> {
                 (seq, head)
             }
             _ => match read_record(frame.body).map_err(Flaw::Unreadable)? {
-                (seq, Record::Gap(gap)) if gap.first == expected && seq >= gap.first => {
+                (seq, Record::Gap(gap))
+                    if gap.first == expected && (expected..NO_LOG_HAS).contains(&seq) =>
+                {
                     (seq, gap.head)
                 }
                 (seq, Record::Action(action)) if seq == expected => {

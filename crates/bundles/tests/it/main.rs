@@ -4,6 +4,7 @@
 
 #[cfg(feature = "testkit")]
 mod broken;
+mod bytes;
 mod child;
 mod compact;
 mod concurrent;
@@ -14,6 +15,7 @@ mod export;
 mod failure;
 mod file_store;
 mod flips;
+mod fuzz;
 mod golden;
 mod kill;
 mod merge;
