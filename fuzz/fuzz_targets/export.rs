@@ -1,0 +1,16 @@
+//! An import of any bytes, or of those of an export with any changes.
+
+#![no_main]
+#![allow(dead_code, clippy::unwrap_used, reason = "one of two programs that share a module")]
+
+#[path = "../../crates/bundles/tests/it/bytes.rs"]
+mod bytes;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| {
+    match input.split_first() {
+        Some((0x80.., rest)) => bytes::import(rest),
+        _ => bytes::import(&bytes::nearly_an_export(input)),
+    };
+});
