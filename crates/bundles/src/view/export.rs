@@ -69,7 +69,7 @@ pub(super) fn export(view: &SessionView, out: impl Write) -> Result<Exported, Bu
     let mut out = Out { text: BufWriter::new(out), head: before(), bytes: 0, buffer: Vec::new() };
     let header = view.header().clone().standing_alone();
     out.write(&Part::Session { schema: SCHEMA, header })?;
-    view.once(|log, _| {
+    view.with_once(|log, _| {
         let mut chain = Chain::from_the_beginning(view.header());
         let mut blobs = BTreeSet::new();
         log.replay(&mut chain, u64::MAX, &mut |step, line| {

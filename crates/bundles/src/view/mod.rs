@@ -23,6 +23,9 @@ use crate::state::State;
 use crate::store::{BundleStore, Document, SessionReader};
 use crate::writer::{Snapshot, read_header, read_snapshot};
 
+/// How often something is tried whose log is being compacted.
+const TRIES: usize = 3;
+
 /// A session that is read, also while another process writes it.
 ///
 /// It shows what was written at the moment at which it is asked. Of what a writer has not synced,
@@ -90,8 +93,7 @@ impl SessionView {
     /// It is for logs that do not fit into memory.
     ///
     /// # Errors
-    /// As for [`actions`](Self::actions), and [`Rewritten`](BundleError::Rewritten) if another process
-    /// compacts the session meanwhile.
+    /// As for [`actions`](Self::actions).
     ///
     /// # Cancel safety
     /// If the future is dropped, the replay goes on to its end.
@@ -100,7 +102,14 @@ impl SessionView {
         mut visit: impl FnMut(Entry) -> ControlFlow<()> + Send + 'static,
     ) -> Result<(), BundleError> {
         self.offload(move |view| {
-            view.once(|log, _| log.entries(0, &mut |entry| Ok(visit(entry)))).map(drop)
+            let mut next = 0;
+            view.with(|log, _| {
+                log.entries(next, &mut |entry| {
+                    next = entry.seq.saturating_add(1);
+                    Ok(visit(entry))
+                })
+            })
+            .map(drop)
         })
         .await
     }
@@ -147,8 +156,8 @@ impl SessionView {
     /// damage is found.
     ///
     /// # Errors
-    /// What `out` refuses, or as for [`replay`](Self::replay). What was written by then is refused
-    /// when it is imported.
+    /// What `out` refuses, or as for [`actions`](Self::actions), also where the history is dropped
+    /// meanwhile. What was written by then is refused when it is imported.
     ///
     /// # Cancel safety
     /// If the future is dropped, the export goes on to its end.
@@ -176,25 +185,32 @@ impl SessionView {
         &self.header
     }
 
-    /// Does something with the log as it is now, and does it again where the session was compacted
-    /// meanwhile.
+    /// Does something with the log as it is now.
+    ///
+    /// It is done anew where it fails in the way in which it does if the history is dropped
+    /// meanwhile: then the chain has no place to go on, or a blob is gone. Damage is found again.
     pub(crate) fn with<T>(
         &self,
         mut act: impl FnMut(&Log<'_>, &dyn SessionReader) -> Result<T, BundleError>,
     ) -> Result<T, BundleError> {
-        const TRIES: usize = 5;
-        let mut done = self.once(&mut act);
+        let mut done = self.with_once(&mut act);
         for _ in 1..TRIES {
             match done {
-                Err(BundleError::Rewritten { .. }) => done = self.once(&mut act),
-                done => return done,
+                Err(
+                    BundleError::Rewritten { .. }
+                    | BundleError::Damaged { .. }
+                    | BundleError::Blob { .. },
+                ) => {
+                    done = self.with_once(&mut act);
+                }
+                _ => break,
             }
         }
         done
     }
 
-    /// Does something with the log as it is now that cannot be done again.
-    pub(crate) fn once<T>(
+    /// The same for what cannot be done anew.
+    pub(crate) fn with_once<T>(
         &self,
         act: impl FnOnce(&Log<'_>, &dyn SessionReader) -> Result<T, BundleError>,
     ) -> Result<T, BundleError> {

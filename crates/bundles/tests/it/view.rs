@@ -1,12 +1,14 @@
 //! What is read of a session, whoever writes it: its state at a point, differences, new actions.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
+use futures::executor::block_on;
 use maniple_bundles::{Action, BundleError, History, Point, TaskStatus};
 use maniple_core::{Fact, Key, Record};
 
-use crate::watched::Watched;
+use crate::watched::{Shown, Watched};
 use crate::world::{World, meta, note, payload, texts};
 
 fn record() -> Action {
@@ -124,6 +126,36 @@ async fn a_difference_is_what_each_has_for_itself() {
         let diff = other.view().diff(&left.view()).await.unwrap();
         assert_eq!((diff.common, diff.left.len(), diff.right.len()), (0, 1, 2));
         assert!(diff.values.is_empty(), "{:?}", diff.values);
+    }
+}
+
+#[tokio::test]
+async fn whoever_reads_while_the_history_is_dropped_finds_no_damage() {
+    for before in [Shown::Lines, Shown::Blob] {
+        let (watched, _) = Watched::new();
+        let gate = watched.gate();
+        let bundle = maniple_bundles::Sessions::new(watched).create(meta()).await.unwrap();
+        let bundle = Arc::new(bundle);
+        bundle.set("k", &1).await.unwrap();
+        bundle.snapshot().await.unwrap();
+        bundle.append(note("b".repeat(5000))).await.unwrap();
+        let (state, view) = (bundle.state().clone(), bundle.view());
+        let compacted = Arc::clone(&bundle);
+        gate.interrupt(before, move || {
+            block_on(compacted.compact(History::Drop)).unwrap();
+        });
+        // The snapshot that it begins with is before what is dropped.
+        assert_eq!(view.state(Point::End).await.unwrap(), state);
+        assert!(gate.was_interrupted());
+
+        bundle.append(note("c".repeat(5000))).await.unwrap();
+        bundle.append(note("d")).await.unwrap();
+        let compacted = Arc::clone(&bundle);
+        gate.interrupt(before, move || {
+            block_on(compacted.compact(History::Drop)).unwrap();
+        });
+        assert_eq!(view.actions(0).await.unwrap(), []);
+        assert!(gate.was_interrupted());
     }
 }
 

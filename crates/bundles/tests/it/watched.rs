@@ -31,6 +31,23 @@ struct Inner {
     last: Option<usize>,
     /// How many lines each had.
     commits: Vec<(usize, Commit)>,
+    /// What is done before somebody is shown this.
+    interrupt: Option<(Shown, Job)>,
+}
+
+/// What a reader is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    Lines,
+    Blob,
+}
+
+struct Job(Box<dyn FnOnce() + Send>);
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Job")
+    }
 }
 
 impl Gate {
@@ -56,6 +73,22 @@ impl Gate {
 
     pub(crate) fn commits(&self) -> Vec<(usize, Commit)> {
         self.inner.lock().unwrap().commits.clone()
+    }
+
+    /// Does this once, before a reader that does not write is shown that.
+    pub(crate) fn interrupt(&self, before: Shown, job: impl FnOnce() + Send + 'static) {
+        self.inner.lock().unwrap().interrupt = Some((before, Job(Box::new(job))));
+    }
+
+    pub(crate) fn was_interrupted(&self) -> bool {
+        self.inner.lock().unwrap().interrupt.is_none()
+    }
+
+    fn show(&self, shown: Shown) {
+        let job = self.inner.lock().unwrap().interrupt.take_if(|(before, _)| *before == shown);
+        if let Some((_, Job(job))) = job {
+            job();
+        }
     }
 
     fn pass(&self, lines: usize, commit: Commit) -> Result<(), BundleError> {
@@ -106,7 +139,8 @@ impl BundleStore for Watched {
     }
 
     fn read(&self, id: SessionId) -> Result<Box<dyn SessionReader>, BundleError> {
-        self.store.read(id)
+        let reader = self.store.read(id)?;
+        Ok(Box::new(Reader { reader, gate: self.gate() }))
     }
 
     fn list(&self) -> Result<Vec<Listed>, BundleError> {
@@ -119,6 +153,32 @@ impl BundleStore for Watched {
 
     fn collect_garbage(&self) -> Result<u64, BundleError> {
         self.store.collect_garbage()
+    }
+}
+
+#[derive(Debug)]
+struct Reader {
+    reader: Box<dyn SessionReader>,
+    gate: Arc<Gate>,
+}
+
+impl SessionReader for Reader {
+    fn document(&self, document: Document) -> Result<Option<Vec<u8>>, BundleError> {
+        self.reader.document(document)
+    }
+
+    fn lines(&self, from: u64, visit: &mut Visit<'_>) -> Result<(), BundleError> {
+        self.gate.show(Shown::Lines);
+        self.reader.lines(from, visit)
+    }
+
+    fn blob(&self, id: BlobId) -> Result<Option<Vec<u8>>, BundleError> {
+        self.gate.show(Shown::Blob);
+        self.reader.blob(id)
+    }
+
+    fn location(&self) -> &Path {
+        self.reader.location()
     }
 }
 
