@@ -132,7 +132,7 @@ impl Killer {
 
     fn is_done(&self) -> bool {
         assert!(self.rounds < 300, "only {} of 300 kills came in time", self.in_the_middle);
-        self.in_the_middle == 10
+        self.in_the_middle >= 10
     }
 
     /// Starts a child and kills it at some moment of something that it has begun: what takes so long
@@ -359,7 +359,7 @@ async fn killed_while_exporting_the_part_is_refused_and_the_session_is_whole() {
     let expected = place.sessions().view(id).await.unwrap().actions(0).await.unwrap();
     let mut killer = Killer::new();
     let mut refused = 0;
-    while !killer.is_done() {
+    while !killer.is_done() || refused == 0 {
         killer.kill(Role::Export, &place, 3);
         let into = Place::in_memory();
         let part = File::open(place.beside("export")).unwrap();
@@ -377,7 +377,6 @@ async fn killed_while_exporting_the_part_is_refused_and_the_session_is_whole() {
         let bundle = place.sessions().remount(id).await.unwrap();
         assert_eq!(bundle.actions().await.unwrap(), expected);
     }
-    assert!(refused > 0, "no export was cut short");
     let out = File::create(place.beside("export")).unwrap();
     let exported = place.sessions().view(id).await.unwrap().export(out).await.unwrap();
     assert_eq!(exported.bytes, place.beside("export").metadata().unwrap().len());

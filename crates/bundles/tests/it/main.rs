@@ -11,6 +11,7 @@ mod concurrent;
 mod contend;
 #[cfg(feature = "testkit")]
 mod contract;
+mod damage;
 mod export;
 mod failure;
 mod file_store;
