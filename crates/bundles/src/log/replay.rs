@@ -141,7 +141,7 @@ impl<'a> Log<'a> {
         if is_known {
             Ok(())
         } else {
-            Err(BundleError::Dropped { id: self.header.id, asked: chain.actions() })
+            Err(BundleError::Dropped { id: self.header.id, asked: until.min(chain.actions()) })
         }
     }
 

@@ -111,8 +111,7 @@ async fn schema_0_goes_on_as_schema_1() {
     let old = content(&place.dir(id_0()));
     let mut expected = expected_0();
     for text in ["new".to_owned(), "long ".repeat(1000)] {
-        let bundle = place.sessions().open_or_create(Meta::new("golden")).await.unwrap();
-        assert_eq!(bundle.id(), id_0());
+        let bundle = place.sessions().remount(id_0()).await.unwrap();
         bundle.append(note(&text)).await.unwrap();
         bundle.close().await.unwrap();
         expected.push(note(text));
