@@ -65,11 +65,17 @@ async fn every_cut_of_a_log_leaves_the_whole_lines_before_it() {
                 assert_eq!(fs::read(&subject.chunk).unwrap(), subject.bytes[..cut]);
                 continue;
             }
-            let (actions, recovery) =
-                opened.unwrap_or_else(|error| panic!("cut at {cut}: {error}"));
             // The line that begins the chunk is no action, nor is the seal.
             let whole = ends.iter().filter(|end| **end <= cut).count();
             let count = (whole - 1).min(3);
+            let is_missed =
+                matches!(&opened, Err(BundleError::Damaged { found: Damage::Missing, .. }));
+            if is_closed && count < 3 && is_missed {
+                // What says that it was closed may also say how long it was.
+                continue;
+            }
+            let (actions, recovery) =
+                opened.unwrap_or_else(|error| panic!("cut at {cut}: {error}"));
             assert_eq!(actions, subject.entries[..count], "cut at {cut}");
             let torn = u64::try_from(cut - ends[whole - 1]).unwrap();
             let found = recovery.map(|recovery| (recovery.seq, recovery.erased_bytes));
