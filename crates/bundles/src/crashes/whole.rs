@@ -167,7 +167,8 @@ fn a_fork_is_there_when_it_was_made_and_leaves_its_parent_alone() {
             let (header, tip) = parent.act(|worker| Ok((worker.header().clone(), worker.tip())))?;
             let at = Fork { at: tip.actions, head: tip.head };
             let fork = header.fork(&at, id(2), 1, Meta::new("fork"));
-            let mut fork = open(machine, Opening::Create(fork))?;
+            let state = Box::new(parent.state().unwrap_or_default());
+            let mut fork = open(machine, Opening::Fork(fork, state))?;
             fork.append(&[note("of the fork")]).remove(0).map(drop)
         },
         |machine, is_done| {
