@@ -216,7 +216,8 @@ impl<R: Read> Parts<R> {
             return Err(BundleError::NewerSchema { path, line: 1, found, known: SCHEMA });
         }
         match line.part()? {
-            Part::Session { header, .. } => Ok(header),
+            // Whatever it says: what it has of others is in the export.
+            Part::Session { header, .. } => Ok(header.standing_alone()),
             _ => Err(damaged(1, 0, Damage::Malformed)),
         }
     }

@@ -98,7 +98,12 @@ fn fork(store: &dyn BundleStore, header: Header, state: State) -> Result<Opened,
 }
 
 fn new_session<'a>(header: &'a Header, bytes: &'a [u8]) -> NewSession<'a> {
-    NewSession::new(header.id, header.ancestors(), bytes)
+    let ancestors = match header.ancestors() {
+        // Of which it has nothing.
+        [forked] if forked.at == 0 => &[],
+        ancestors => ancestors,
+    };
+    NewSession::new(header.id, ancestors, bytes)
 }
 
 fn created(header: Header, writer: Box<dyn SessionWriter>) -> Opened {

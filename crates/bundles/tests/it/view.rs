@@ -138,7 +138,7 @@ async fn whoever_reads_while_the_history_is_dropped_finds_no_damage() {
         let bundle = Arc::new(bundle);
         bundle.set("k", &1).await.unwrap();
         bundle.snapshot().await.unwrap();
-        bundle.append(note("b".repeat(5000))).await.unwrap();
+        bundle.set("long", &"b".repeat(5000)).await.unwrap();
         let (state, view) = (bundle.state().clone(), bundle.view());
         let compacted = Arc::clone(&bundle);
         gate.interrupt(before, move || {
