@@ -4,6 +4,7 @@ mod card;
 mod header;
 mod id;
 mod meta;
+mod namespace;
 mod point;
 
 pub(crate) use card::Card;
@@ -11,4 +12,5 @@ pub use header::Forked;
 pub(crate) use header::{Fork, Header};
 pub use id::{InvalidSessionId, SessionId};
 pub use meta::Meta;
+pub use namespace::{InvalidNamespace, Namespace};
 pub use point::Point;
