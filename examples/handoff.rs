@@ -143,7 +143,9 @@ async fn supervise(arguments: &Arguments, dir: &Path) -> Result<(), Problem> {
     let (mut twice, mut never) = (0, 0);
     let entries = ledger.read()?;
     let mut count: BTreeMap<&str, usize> = queue.iter().map(|file| (file.as_str(), 0)).collect();
-    entries.iter().for_each(|entry| *count.entry(entry.file.as_str()).or_default() += 1);
+    for entry in &entries {
+        *count.entry(entry.file.as_str()).or_default() += 1;
+    }
     for (file, times) in count {
         match times {
             1 => {}

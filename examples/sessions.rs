@@ -101,7 +101,7 @@ async fn run(command: Command) -> Result<(), Problem> {
             let history = if drop { History::Drop } else { History::Keep };
             let compacted = bundle.compact(history).await?;
             bundle.close().await?;
-            out.compacted(&compacted)
+            out.compacted(compacted)
         }
         Do::Delete { id, reason } => {
             let id = find(&sessions, &id).await?;

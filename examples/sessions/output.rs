@@ -155,7 +155,7 @@ impl Output {
         line(format_args!("{file}: {actions} actions, {blobs} blobs, {bytes} bytes"))
     }
 
-    pub(crate) fn compacted(&self, compacted: &Compacted) -> Result<(), Problem> {
+    pub(crate) fn compacted(&self, compacted: Compacted) -> Result<(), Problem> {
         let dropped = compacted.dropped;
         if self.json {
             return print(&json!({"dropped": dropped}));
