@@ -43,15 +43,15 @@ pub(super) struct Opened {
 /// What a log has come to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Snapshot {
+pub(crate) struct Snapshot<S = State> {
     schema: u32,
     pub(crate) actions: u64,
     pub(crate) head: ChainHead,
-    pub(crate) state: State,
+    pub(crate) state: S,
 }
 
-impl Snapshot {
-    pub(crate) fn new(tip: Tip, state: State) -> Self {
+impl<S: Serialize> Snapshot<S> {
+    pub(crate) fn new(tip: Tip, state: S) -> Self {
         Self { schema: SCHEMA, actions: tip.actions, head: tip.head, state }
     }
 
@@ -90,7 +90,7 @@ fn fork(store: &dyn BundleStore, header: Header, state: State) -> Result<Opened,
     let mut writer = store.create(&new_session(&header, &bytes))?;
     let tip = Tip { actions: header.first_own(), head: header.before_own() };
     // Remounting it need not read what it shares.
-    let snapshot = Snapshot::new(tip, state.clone()).to_bytes()?;
+    let snapshot = Snapshot::new(tip, &state).to_bytes()?;
     writer.put_document(Document::Snapshot, &snapshot)?;
     // Lists show the tags that it has from there.
     writer.put_document(Document::Card, &Card::new(tip, &state, false).to_bytes()?)?;

@@ -128,8 +128,9 @@ impl Worker {
     /// Writes down what everything has come to.
     pub(crate) fn snapshot(&mut self) -> Result<(), BundleError> {
         self.sync()?;
-        let state = self.state.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let snapshot = Snapshot::new(self.tip(), state).to_bytes()?;
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = Snapshot::new(self.batch.committed(), &*state).to_bytes()?;
+        drop(state);
         self.writer.put_document(Document::Snapshot, &snapshot)?;
         self.put_card(false)
     }

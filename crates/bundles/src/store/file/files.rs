@@ -145,7 +145,10 @@ pub(super) fn overwrite(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<()
     let mut file = open_or_create(disk, path, "open")?;
     write_all_at(&mut *file, 0, bytes).attempt("write", path)?;
     let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    file.set_len(len).attempt("cut", path)
+    if file.len().attempt("look at", path)? > len {
+        file.set_len(len).attempt("cut", path)?;
+    }
+    Ok(())
 }
 
 fn write_new(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<Box<dyn DiskFile>, BundleError> {
