@@ -62,8 +62,8 @@ fn appends(runtime: &Runtime) -> Result<(), Failed> {
     let synced = Arc::new(runtime.block_on(sessions.create(Meta::new("synced")))?);
     let buffered = sessions.with_durability(Durability::Buffered);
     let buffered = Arc::new(runtime.block_on(buffered.create(Meta::new("buffered")))?);
-    let [mut one, mut many, mut floor, mut batches, mut writes, mut sqlite] =
-        [Fastest::default(); 6];
+    let [mut one, mut many, mut floor, mut batches, mut writes, mut each, mut sqlite] =
+        [Fastest::default(); 7];
     let hop = Hop::start(folder.path(), &line, TURNS)?;
     let mut plain = File::create(folder.path().join("plain"))?;
     let database = Connection::open(folder.path().join("plain.sqlite"))?;
@@ -79,6 +79,11 @@ fn appends(runtime: &Runtime) -> Result<(), Failed> {
             plain.write_all(&line.repeat(WRITERS))?;
         }
         writes.0 = writes.0.min(began.elapsed());
+        let began = Instant::now();
+        for _ in 0..RECORDS {
+            plain.write_all(&line)?;
+        }
+        each.0 = each.0.min(began.elapsed());
         batches.turn(runtime, all_at_once(buffered.clone()))?;
         let began = Instant::now();
         let mut insert = database.prepare("INSERT INTO line (bytes) VALUES (?1)")?;
@@ -91,7 +96,22 @@ fn appends(runtime: &Runtime) -> Result<(), Failed> {
     Bar::Ratio(0.125).judge("durable append, 64 writers", many, floor);
     note("  beside it: SQLite insert, WAL, synchronous FULL", sqlite.over(floor), "x");
     Bar::Ratio(3.0).judge("buffered append in batches of 64, over write", batches, writes);
+    note("  over a write for each record", batches.over(each), "x");
+    note("  hashing what is written, over write", hashing(&line).over(writes), "x");
     Ok(())
+}
+
+/// What the chain alone costs.
+fn hashing(line: &[u8]) -> Fastest {
+    let mut fastest = Fastest::default();
+    for _ in 0..TURNS {
+        let began = Instant::now();
+        for _ in 0..RECORDS {
+            black_box(blake3::hash(black_box(line)));
+        }
+        fastest.0 = fastest.0.min(began.elapsed());
+    }
+    fastest
 }
 
 async fn one_after_the_other(bundle: Arc<ContextBundle>) -> Result<(), Failed> {
