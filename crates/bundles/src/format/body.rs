@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use memchr::{memchr, memmem};
+use memchr::memchr;
+use memchr::memmem::{self, Finder};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -164,10 +165,11 @@ pub(crate) fn read_record(body: &[u8]) -> Result<(u64, Record<'_>), Unreadable> 
 
 /// Whether a body plainly has an action of a kind that this version knows. It is not parsed for it.
 pub(crate) fn has_known_action(body: &[u8]) -> bool {
-    const ACTION: &[u8] = br#""action":"#;
+    const NAME: &str = r#""action":"#;
+    static ACTION: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(NAME));
     // Before it are numbers and hashes, so that nothing else reads like it.
-    let kind = memmem::find(body, ACTION).and_then(|at| {
-        let action = &body[at + ACTION.len()..];
+    let kind = ACTION.find(body).and_then(|at| {
+        let action = &body[at + NAME.len()..];
         let kind = action.strip_prefix(br#"{""#).or_else(|| action.strip_prefix(br#"""#))?;
         kind.get(..memchr(b'"', kind)?)
     });

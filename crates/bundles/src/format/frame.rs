@@ -54,6 +54,11 @@ impl<'a> Frame<'a> {
         ChainHead::from_digits(self.digits)
     }
 
+    /// The number of the action that the line is about, or of the last that it stands for.
+    pub(crate) fn seq(&self) -> Option<u64> {
+        Some(number(self.body.strip_prefix(br#"{"seq":"#)?)?.0)
+    }
+
     /// What the beginning of the body says.
     pub(crate) fn claims(&self) -> Option<Claims> {
         Claims::read(self.body)
@@ -92,22 +97,22 @@ impl Claims {
         let (synced, _) = number(rest.strip_prefix(br#""synced":"#)?)?;
         Some(Self::Action { seq, synced })
     }
-
-    /// The number of the action that the line is about, or of the last that it stands for.
-    pub(crate) fn seq(self) -> Option<u64> {
-        match self {
-            Self::Action { seq, .. } | Self::Numbered { seq } => Some(seq),
-            Self::Seal => None,
-        }
-    }
 }
 
 /// A number that ends with a comma, and what follows. Without the comma it may have been torn.
 fn number(text: &[u8]) -> Option<(u64, &[u8])> {
-    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (number, rest) = text.split_at_checked(digits)?;
-    let rest = rest.strip_prefix(b",")?;
-    Some((str::from_utf8(number).ok()?.parse().ok()?, rest))
+    let mut number = None;
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => {
+                let before: u64 = number.unwrap_or(0);
+                number = Some(before.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?);
+            }
+            b',' => return Some((number?, text.get(at + 1..)?)),
+            _ => return None,
+        }
+    }
+    None
 }
 
 /// Whether anything in these bytes shows that action `seq`, which is not readable before them, was
