@@ -14,6 +14,11 @@ impl SessionId {
     pub fn generate() -> Self {
         Self(Uuid::now_v7())
     }
+
+    /// A number that nobody has had, from what is random in an id.
+    pub(crate) fn random() -> u64 {
+        Uuid::now_v7().as_u64_pair().1
+    }
 }
 
 impl FromStr for SessionId {

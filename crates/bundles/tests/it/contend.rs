@@ -1,6 +1,7 @@
 //! One writer at a time, in whatever process.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use maniple_bundles::{BundleError, Durability, Filter, Meta};
 
@@ -99,11 +100,20 @@ async fn of_two_who_look_for_a_name_at_once_one_creates_the_session() {
 #[tokio::test]
 async fn a_writer_whose_lock_was_removed_is_fenced_and_nothing_is_lost() {
     for durability in [Durability::Synced, Durability::Buffered] {
-        fence(durability).await;
+        fence(durability, |_| {}).await;
     }
 }
 
-async fn fence(durability: Durability) {
+/// Counted from 1 again, the second writer would be taken for the first.
+#[tokio::test]
+async fn an_epoch_that_says_nothing_is_not_taken_for_the_first() {
+    for text in ["", "no number\n", "\0\0\0\0\0\0\0\0"] {
+        fence(Durability::Synced, |epoch| std::fs::write(epoch, text).unwrap()).await;
+    }
+    fence(Durability::Synced, |epoch| std::fs::remove_file(epoch).unwrap()).await;
+}
+
+async fn fence(durability: Durability, harm: impl Fn(&Path)) {
     let place = Place::on_disk();
     let first = place.sessions().with_durability(durability).create(Meta::new("test")).await;
     let first = first.unwrap();
@@ -111,6 +121,7 @@ async fn fence(durability: Durability) {
     first.append(note("first")).await.unwrap();
     std::fs::remove_file(place.dir(id).join("lock")).unwrap();
     first.append(note("still the only one")).await.unwrap();
+    harm(&place.dir(id).join("epoch"));
 
     let mut second = Running::start(Role::Obey, &place.root());
     assert_eq!(second.ask(&format!("remount {id}")), format!("open {id}"));

@@ -129,7 +129,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("lock", "a link", "<dir>/lock is not a regular file: move it away"),
     ("epoch", "nothing", NO_ERROR),
     ("epoch", "an empty file", NO_ERROR),
-    ("epoch", "a directory", "cannot read <dir>/epoch: Is a directory (os error 21)"),
+    ("epoch", "a directory", "<dir>/epoch is not a regular file: move it away"),
     ("epoch", "a link", "<dir>/epoch is not a regular file: move it away"),
     ("new", "an empty file", NO_ERROR),
     ("new", "a directory", "cannot remove <dir>/new: Is a directory (os error 21)"),

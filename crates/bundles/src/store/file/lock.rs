@@ -6,6 +6,7 @@ use super::files;
 use super::place::Place;
 use crate::disk::{Access, Disk, DiskFile, Reader, write_all_at};
 use crate::error::{Attempt, BundleError};
+use crate::session::SessionId;
 
 /// How long an operation on all sessions waits for another to end.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -13,7 +14,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The right to write a session. The system takes it back when the process dies.
 ///
 /// Beside the lock lies an epoch, which every writer counts up. A lock does not hold everywhere, and
-/// its file may be removed, so a writer looks from time to time whether it is still the last.
+/// its file may be removed, so a writer looks from time to time whether it is still the last. Where
+/// there is no epoch, or a power loss took what it said, a writer goes on from one that nobody has
+/// had: counted from 1 again, it could be that of somebody who still writes.
 #[derive(Debug)]
 pub(super) struct Lock {
     _held: Held,
@@ -25,9 +28,9 @@ impl Lock {
         let Some(held) = try_hold(place.disk(), &place.lock())? else {
             return Err(BundleError::OpenElsewhere { dir: place.dir().to_owned() });
         };
-        let epoch = read_epoch(place)?.unwrap_or(0).saturating_add(1);
         let path = place.epoch();
         let mut file = files::open_or_create(place.disk(), &path, "open")?;
+        let epoch = read_epoch(place)?.unwrap_or_else(SessionId::random).saturating_add(1);
         let text = format!("{epoch:020}\n");
         write_all_at(&mut *file, 0, text.as_bytes()).attempt("write to", &path)?;
         Ok(Self { _held: held, epoch })
@@ -43,7 +46,7 @@ impl Lock {
     }
 }
 
-/// The epoch of the last writer; `None` if there was none.
+/// The epoch of the last writer; `None` if there was none, or it cannot be read.
 fn read_epoch(place: &Place) -> Result<Option<u64>, BundleError> {
     let path = &place.epoch();
     let file = match place.disk().open(path, Access::Read) {
