@@ -75,6 +75,10 @@ impl Disk for BrokenDisk {
         self.inner.is_file(path)
     }
 
+    fn is_own_dir(&self, path: &Path) -> io::Result<bool> {
+        self.inner.is_own_dir(path)
+    }
+
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>> {
         let inner = self.inner.open(path, access)?;
         Ok(Box::new(BrokenFile { inner, breakage: self.breakage, owes_sync: false }))

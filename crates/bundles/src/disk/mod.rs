@@ -30,6 +30,9 @@ pub(crate) trait Disk: Debug + Send + Sync {
     /// directory.
     fn is_file(&self, path: &Path) -> io::Result<bool>;
 
+    /// Whether what is at this path is a directory; a link to one is none. `NotFound` if nothing is.
+    fn is_own_dir(&self, path: &Path) -> io::Result<bool>;
+
     /// Opens a file.
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>>;
 

@@ -21,6 +21,10 @@ impl Disk for OsDisk {
         path.symlink_metadata().map(|found| found.is_file())
     }
 
+    fn is_own_dir(&self, path: &Path) -> io::Result<bool> {
+        path.symlink_metadata().map(|found| found.is_dir())
+    }
+
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>> {
         let mut options = private_file();
         options.read(true).write(access != Access::Read).create_new(access == Access::CreateNew);

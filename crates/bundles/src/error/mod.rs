@@ -143,6 +143,12 @@ pub enum BundleError {
         /// The path in question.
         path: PathBuf,
     },
+    /// A link, file or device stands where a directory of the session belongs.
+    #[error("{} is not a directory: move it away", path.display())]
+    NotADirectory {
+        /// The path in question.
+        path: PathBuf,
+    },
     /// There is a log, but the file that says whose it is was lost.
     #[error("{} belongs to a session whose bundle.json is gone: restore that, or choose another directory", path.display())]
     Orphaned {

@@ -213,6 +213,13 @@ impl Disk for SimDisk {
         })
     }
 
+    fn is_own_dir(&self, path: &Path) -> io::Result<bool> {
+        self.operate(|state| {
+            let id = state.tree.find(path)?;
+            Ok(matches!(state.tree.node(id), Node::Dir(_)))
+        })
+    }
+
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>> {
         let (id, number) = self.operate(|state| {
             let id = match access {

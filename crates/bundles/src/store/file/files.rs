@@ -187,6 +187,17 @@ pub(super) fn exists(disk: &dyn Disk, path: &Path) -> Result<bool, BundleError> 
     }
 }
 
+/// Refuses whatever is no directory where one belongs, if there is anything. A link to a directory is
+/// none: what is kept for a session stays in its own.
+pub(super) fn require_dir_if_any(disk: &dyn Disk, dir: &Path) -> Result<(), BundleError> {
+    match disk.is_own_dir(dir) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(BundleError::NotADirectory { path: dir.to_owned() }),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).attempt("look for", dir),
+    }
+}
+
 fn require_file(disk: &dyn Disk, path: &Path, attempt: &'static str) -> Result<(), BundleError> {
     if disk.is_file(path).attempt(attempt, path)? {
         Ok(())

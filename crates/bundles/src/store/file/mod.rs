@@ -65,8 +65,10 @@ impl FileStore {
         &self.root
     }
 
-    fn place(&self, id: SessionId) -> Place {
-        Place::new(Arc::clone(&self.disk), &self.root, id)
+    fn place(&self, id: SessionId) -> Result<Place, BundleError> {
+        let place = Place::new(Arc::clone(&self.disk), &self.root, id);
+        files::require_dir_if_any(&*self.disk, place.dir())?;
+        Ok(place)
     }
 
     /// Keeps every other process from creating and deleting sessions here.
@@ -86,13 +88,13 @@ impl FileStore {
     }
 
     fn create_held(&self, new: &NewSession<'_>) -> Result<Box<dyn SessionWriter>, BundleError> {
-        let place = self.place(new.id);
+        let place = self.place(new.id)?;
         if files::exists(&*self.disk, place.dir())? {
             return Err(BundleError::AlreadyExists { id: new.id });
         }
         if let Some(parent) = new.parent() {
             // One that is deleted has its header as long as others need what it shares.
-            let parent = self.place(parent);
+            let parent = self.place(parent)?;
             if read_header(&parent)?.is_none() {
                 require_not_deleted(&parent)?;
                 require_header(&parent)?;
@@ -111,7 +113,7 @@ impl FileStore {
     fn shared(&self, id: SessionId) -> Result<u64, BundleError> {
         let mut shared = 0;
         for other in self.ids()? {
-            let place = self.place(other);
+            let place = self.place(other)?;
             if files::exists(&*self.disk, &place.document(Document::Tombstone))? {
                 continue;
             }
@@ -138,7 +140,7 @@ impl BundleStore for FileStore {
         files::make_dir(&*self.disk, &self.root)?;
         let _held = self.hold()?;
         for id in self.ids()?.into_iter().rev() {
-            let place = self.place(id);
+            let place = self.place(id)?;
             let header = read_document(&place, Document::Header)?;
             if header.is_some_and(|header| is_it(&header))
                 && !files::exists(&*self.disk, &place.document(Document::Tombstone))?
@@ -150,7 +152,7 @@ impl BundleStore for FileStore {
     }
 
     fn open(&self, id: SessionId) -> Result<Box<dyn SessionWriter>, BundleError> {
-        let place = self.place(id);
+        let place = self.place(id)?;
         // Looked for first, so that no lock is left where there is no session.
         require_not_deleted(&place)?;
         require_header(&place)?;
@@ -163,7 +165,7 @@ impl BundleStore for FileStore {
     }
 
     fn read(&self, id: SessionId) -> Result<Box<dyn SessionReader>, BundleError> {
-        let place = self.place(id);
+        let place = self.place(id)?;
         let header = if let Some(header) = read_header(&place)? {
             header
         } else {
@@ -175,7 +177,7 @@ impl BundleStore for FileStore {
 
     fn list(&self) -> Result<Vec<Listed>, BundleError> {
         let listed = self.ids()?.into_iter().map(|id| {
-            let place = self.place(id);
+            let place = self.place(id)?;
             let tombstone = read_document(&place, Document::Tombstone)?;
             let mut listed = Listed { id, header: None, card: None, tombstone };
             if listed.tombstone.is_none() {
@@ -190,7 +192,7 @@ impl BundleStore for FileStore {
     }
 
     fn delete(&self, id: SessionId, tombstone: &[u8]) -> Result<(), BundleError> {
-        let place = self.place(id);
+        let place = self.place(id)?;
         // Looked for first, so that no lock is left where there is no store.
         require_not_deleted(&place)?;
         require_header(&place)?;
@@ -212,7 +214,7 @@ impl BundleStore for FileStore {
         let _held = self.hold()?;
         let mut removed = 0;
         for id in self.ids()? {
-            removed += self.collect(&self.place(id))?;
+            removed += self.collect(&self.place(id)?)?;
         }
         Ok(removed)
     }

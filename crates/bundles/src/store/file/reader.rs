@@ -63,6 +63,7 @@ pub(super) fn read_document(
 }
 
 pub(super) fn read_blob(place: &Place, id: BlobId) -> Result<Option<Vec<u8>>, BundleError> {
+    files::require_dir_if_any(place.disk(), &place.blobs())?;
     read_if_any(place, &place.blob(id), crate::format::MAX_ACTION_BYTES)
 }
 

@@ -124,6 +124,7 @@ fn remove_blobs(
     mut is_to_go: impl FnMut(BlobId) -> bool,
 ) -> Result<u64, BundleError> {
     let dir = place.blobs();
+    files::require_dir_if_any(place.disk(), &dir)?;
     let names = match place.disk().list(&dir) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
         names => names.attempt("list", &dir)?,

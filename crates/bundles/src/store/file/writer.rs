@@ -210,6 +210,7 @@ impl SessionWriter for FileWriter {
         }
         let disk = self.place.disk();
         if !self.has_blobs_dir {
+            files::require_dir_if_any(disk, &self.place.blobs())?;
             files::make_dir(disk, &self.place.blobs())?;
             self.has_blobs_dir = true;
         }

@@ -269,10 +269,11 @@ fn a_disk_that_forgets_keeps_all_else() {
 #[test]
 fn any_operation_can_fail_and_then_does_nothing() {
     type Operation = fn(&SimDisk, &mut dyn DiskFile) -> io::Result<()>;
-    let operations: [Operation; 17] = [
+    let operations: [Operation; 18] = [
         |disk, _| disk.make_dir("/made".as_ref()),
         |disk, _| if disk.is_dir("/dir".as_ref()) { Ok(()) } else { Err(ErrorKind::Other.into()) },
         |disk, _| disk.is_file(FILE.as_ref()).map(drop),
+        |disk, _| disk.is_own_dir("/dir".as_ref()).map(drop),
         |disk, _| disk.open(NEW.as_ref(), Access::CreateNew).map(drop),
         |disk, _| disk.list("/dir".as_ref()).map(drop),
         |disk, _| disk.rename(FILE.as_ref(), NEW.as_ref()),
