@@ -24,13 +24,23 @@ pub(super) struct Lock {
 }
 
 impl Lock {
+    /// That to write a session that is being made.
+    pub(super) fn take_first(place: &Place) -> Result<Self, BundleError> {
+        Self::take_behind(place, || 0)
+    }
+
     pub(super) fn take(place: &Place) -> Result<Self, BundleError> {
+        Self::take_behind(place, SessionId::random)
+    }
+
+    /// Where no epoch can be read, this is the one that is counted up.
+    fn take_behind(place: &Place, unread: impl FnOnce() -> u64) -> Result<Self, BundleError> {
         let Some(held) = try_hold(place.disk(), &place.lock())? else {
             return Err(BundleError::OpenElsewhere { dir: place.dir().to_owned() });
         };
         let path = place.epoch();
         let mut file = files::open_or_create(place.disk(), &path, "open")?;
-        let epoch = read_epoch(place)?.unwrap_or_else(SessionId::random).saturating_add(1);
+        let epoch = read_epoch(place)?.unwrap_or_else(unread).saturating_add(1);
         let text = format!("{epoch:020}\n");
         write_all_at(&mut *file, 0, text.as_bytes()).attempt("write to", &path)?;
         Ok(Self { _held: held, epoch })

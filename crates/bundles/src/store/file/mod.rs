@@ -103,7 +103,7 @@ impl FileStore {
         let path = place.document(Document::Header);
         let header = Header::from_bytes(new.header, &path)?;
         files::make_dir(&*self.disk, place.dir())?;
-        let lock = Lock::take(&place)?;
+        let lock = Lock::take_first(&place)?;
         // The header comes last: until it is there, there is no session.
         files::write_atomically(&*self.disk, &path, &place.temporary(), new.header)?;
         Ok(Box::new(FileWriter::new(self.clone(), place, header, lock, None, None)))
