@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::error::BundleError;
-use crate::format::{ChainHead, SCHEMA, write_document};
+use crate::format::{ChainHead, SCHEMA, read_document, write_document};
 use crate::log::Tip;
 use crate::state::{RunState, State};
 use crate::store::Document;
@@ -43,6 +43,15 @@ impl Card {
     /// Whether lists should show at once what the action changes.
     pub(crate) fn shows(action: &Action) -> bool {
         matches!(action, Action::Tagged { .. } | Action::Expires { .. })
+    }
+
+    /// How many actions the log had when it was closed, all of which were durable. One that was not
+    /// closed or cannot be read says nothing that the log does not.
+    pub(crate) fn closed_at(bytes: &[u8]) -> u64 {
+        match read_document::<Self>(Document::Card, bytes, "card".as_ref()) {
+            Ok(card) if card.closed => card.actions,
+            _ => 0,
+        }
     }
 
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, BundleError> {

@@ -116,14 +116,6 @@ fn remount(store: &dyn BundleStore, writer: Box<dyn SessionWriter>) -> Result<Op
     let tip = Tip::behind(&header, writer.last()?.as_ref(), writer.location())?;
     let mut remounted = Remounted { recovery: writer.recovery(), bad_snapshot: None };
     let reader: &dyn SessionReader = &*writer;
-    let card = reader.document(Document::Card)?;
-    // One that is damaged says nothing that is needed.
-    let card: Option<Card> = card.and_then(|card| {
-        read_document(Document::Card, &card, &writer.location().join("card.json")).ok()
-    });
-    if card.is_some_and(|card| card.closed && card.actions > tip.actions) {
-        return Err(missing(writer.location(), tip.actions));
-    }
     let log = Log::open(store, &header, reader)?;
     let snapshot = match read_snapshot(reader) {
         Ok(snapshot) => snapshot,
@@ -138,11 +130,7 @@ fn remount(store: &dyn BundleStore, writer: Box<dyn SessionWriter>) -> Result<Op
         Some(Snapshot { actions, head, state, .. }) => (Chain::new(&header, actions, head), state),
         None => (Chain::from_the_beginning(&header), State::default()),
     };
-    // What was closed was durable. A card that cannot be read says nothing that the log does not.
-    let closed_at = match read_card(reader) {
-        Ok(Some(card)) if card.closed => card.actions,
-        _ => 0,
-    };
+    let closed_at = reader.document(Document::Card)?.map_or(0, |card| Card::closed_at(&card));
     if chain.actions().max(closed_at) > tip.actions {
         return Err(missing(writer.location(), tip.actions));
     }
@@ -167,12 +155,6 @@ pub(crate) fn read_snapshot(reader: &dyn SessionReader) -> Result<Option<Snapsho
     let bytes = reader.document(Document::Snapshot)?;
     let path = reader.location().join("snapshot.json");
     bytes.map(|bytes| read_document(Document::Snapshot, &bytes, &path)).transpose()
-}
-
-fn read_card(reader: &dyn SessionReader) -> Result<Option<Card>, BundleError> {
-    let bytes = reader.document(Document::Card)?;
-    let path = reader.location().join("card.json");
-    bytes.map(|bytes| read_document(Document::Card, &bytes, &path)).transpose()
 }
 
 /// What everything in the store is asked through.

@@ -50,6 +50,32 @@ impl Subject {
     }
 }
 
+/// A crash takes nothing of what was durable, so it is not for whoever opens the log to erase.
+#[tokio::test]
+async fn a_log_that_ends_before_its_snapshot_is_left_as_it_is() {
+    let place = Place::in_memory();
+    let sessions = place.sessions().with_durability(Durability::Buffered);
+    let bundle = sessions.create(Meta::new("test")).await.unwrap();
+    for text in ["one", "two", "three"] {
+        bundle.append(note(text)).await.unwrap();
+    }
+    bundle.snapshot().await.unwrap();
+    let id = bundle.id();
+    drop(bundle);
+    let chunk = chunks(&place.dir(id)).remove(0);
+    let bytes = fs::read(&chunk).unwrap();
+    let cut = &bytes[..bytes.len() - 10];
+    for _ in 0..2 {
+        fs::write(&chunk, cut).unwrap();
+        let error = sessions.remount(id).await.unwrap_err();
+        let is_missed = matches!(error, BundleError::Damaged { found: Damage::Missing, .. });
+        assert!(is_missed, "{error}");
+        assert_eq!(fs::read(&chunk).unwrap(), cut);
+    }
+    fs::write(&chunk, &bytes).unwrap();
+    assert_eq!(notes(&sessions.remount(id).await.unwrap()).await, ["one", "two", "three"]);
+}
+
 #[tokio::test]
 async fn every_cut_of_a_log_leaves_the_whole_lines_before_it() {
     for is_closed in [false, true] {
@@ -71,7 +97,8 @@ async fn every_cut_of_a_log_leaves_the_whole_lines_before_it() {
             let is_missed =
                 matches!(&opened, Err(BundleError::Damaged { found: Damage::Missing, .. }));
             if is_closed && count < 3 && is_missed {
-                // What says that it was closed may also say how long it was.
+                // What says that it was closed also says how long it was, and nothing was erased.
+                assert_eq!(fs::read(&subject.chunk).unwrap(), subject.bytes[..cut], "cut at {cut}");
                 continue;
             }
             let (actions, recovery) =

@@ -1,7 +1,7 @@
 //! What a writer does before it writes: the log that a crash left is made whole.
 
 use super::broken::Rule;
-use serde::de::IgnoredAny;
+use serde::Deserialize;
 
 use super::chunk::{Chunk, Tail};
 use super::files;
@@ -10,9 +10,9 @@ use super::place::{ChunkName, Place};
 use super::reader::{chunk_names, read_blob, read_chunk, read_document};
 use super::rewrite::finish_replacing;
 use crate::disk::write_all_at;
-use crate::error::{Attempt, BundleError};
+use crate::error::{Attempt, BundleError, Damage};
 use crate::format::{self, BlobId, Frame};
-use crate::session::Header;
+use crate::session::{Card, Header};
 use crate::store::lines::blobs_of;
 use crate::store::{Document, Recovery};
 
@@ -34,9 +34,6 @@ pub(super) fn recover(place: &Place, header: &Header) -> Result<Recovered, Bundl
     }
     if let Some(&name) = names.last() {
         let chunk = require(place, name)?;
-        if chunk.sealed_at().is_none() {
-            require_known_snapshot(place)?;
-        }
         if name == ChunkName::Schema0 {
             recovery = recover_schema_0(place, header, &chunk)?;
         } else if let Some(end) = chunk.sealed_at() {
@@ -47,6 +44,7 @@ pub(super) fn recover(place: &Place, header: &Header) -> Result<Recovered, Bundl
                 whole if Rule::BlobsAreLookedFor.is_broken() => whole,
                 whole => require_blobs(place, &chunk, whole)?,
             };
+            require_durable(place, &chunk, &tail)?;
             if tail.torn_bytes > 0 {
                 let erased_bytes = count(tail.torn_bytes);
                 recovery = Some(Recovery { seq: tail.actions, erased_bytes });
@@ -73,15 +71,27 @@ fn require(place: &Place, name: ChunkName) -> Result<Chunk, BundleError> {
     chunk.ok_or_else(gone).attempt("read", &place.chunk(name))
 }
 
-/// Refuses a session with a snapshot of a later schema, before anything is done to it.
-fn require_known_snapshot(place: &Place) -> Result<(), BundleError> {
-    let kind = Document::Snapshot;
-    let Some(bytes) = read_document(place, kind)? else { return Ok(()) };
-    match format::read_document::<IgnoredAny>(kind, &bytes, &place.document(kind)) {
-        Err(newer @ BundleError::NewerSchema { .. }) => Err(newer),
-        // A damaged one says nothing that the log does not.
-        _ => Ok(()),
+/// Refuses a log that ends before what is known to have been durable, or a snapshot of a later
+/// schema, before anything is erased.
+fn require_durable(place: &Place, chunk: &Chunk, tail: &Tail) -> Result<(), BundleError> {
+    #[derive(Deserialize)]
+    struct Snapshot {
+        actions: u64,
     }
+    let closed_at = read_document(place, Document::Card)?.map_or(0, |card| Card::closed_at(&card));
+    let kind = Document::Snapshot;
+    let snapshot = read_document(place, kind)?
+        .map(|bytes| format::read_document::<Snapshot>(kind, &bytes, &place.document(kind)));
+    let snapshot_at = match snapshot {
+        Some(Err(newer @ BundleError::NewerSchema { .. })) => return Err(newer),
+        Some(Ok(snapshot)) => snapshot.actions,
+        // A damaged one says nothing that the log does not.
+        Some(Err(_)) | None => 0,
+    };
+    if closed_at.max(snapshot_at) > tail.actions {
+        return Err(chunk.damaged(tail.end, Damage::Missing));
+    }
+    Ok(())
 }
 
 /// The last line of the log.
@@ -180,6 +190,7 @@ fn recover_schema_0(
     chunk: &Chunk,
 ) -> Result<Option<Recovery>, BundleError> {
     let tail = chunk.tail(header)?;
+    require_durable(place, chunk, &tail)?;
     let path = chunk.path();
     let mut file = files::open_existing(place.disk(), path, "open")?;
     let mut recovery = None;
