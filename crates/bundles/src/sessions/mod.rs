@@ -168,7 +168,9 @@ impl Sessions {
     ///
     /// # Errors
     /// [`NotFound`](BundleError::NotFound), [`Deleted`](BundleError::Deleted),
-    /// [`OpenElsewhere`](BundleError::OpenElsewhere), or what the system refused.
+    /// [`OpenElsewhere`](BundleError::OpenElsewhere), an error that names another session, which cannot
+    /// be read and so may share what is to be deleted, or what the system refused. That the session
+    /// itself is damaged is none.
     ///
     /// # Cancel safety
     /// If the future is dropped, it is deleted all the same.

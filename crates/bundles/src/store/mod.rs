@@ -84,7 +84,8 @@ pub trait BundleStore: Debug + Send + Sync + 'static {
     /// itself can be opened no more.
     ///
     /// # Errors
-    /// As for [`open`](Self::open).
+    /// As for [`open`](Self::open), or an error that names another session of which it is not known what
+    /// it shares. Nothing is deleted then.
     fn delete(&self, id: SessionId, tombstone: &[u8]) -> Result<(), BundleError>;
 
     /// Removes what nobody needs any more: what deleted sessions shared with sessions that are

@@ -212,6 +212,19 @@ async fn a_damaged_neighbour_is_named_by_whoever_needs_it() {
     }
     assert_eq!(notes(&bundle).await, ["one"]);
     assert_eq!(bundle.append(note("more")).await.unwrap(), 1);
+
+    // It may share what is to be deleted.
+    drop(bundle);
+    let before = content(&place.root());
+    let deleted = place.sessions().delete(good, "not yet").await.unwrap_err();
+    assert!(deleted.to_string().contains(&named), "{deleted}");
+    assert_eq!(content(&place.root()), before, "nothing is written");
+    assert_eq!(notes(&place.sessions().remount(good).await.unwrap()).await, ["one", "more"]);
+    // What it says itself is not needed.
+    place.sessions().delete(bad, "damaged").await.unwrap();
+    assert_eq!(place.sessions().list(&Filter::all()).await.unwrap().len(), 1);
+    place.sessions().delete(good, "now").await.unwrap();
+    assert_eq!(place.sessions().deleted().await.unwrap().len(), 2);
 }
 
 #[tokio::test]

@@ -109,10 +109,11 @@ impl FileStore {
         Ok(Box::new(FileWriter::new(self.clone(), place, header, lock, None, None)))
     }
 
-    /// How many actions of a session are shared with sessions that are not deleted.
+    /// How many actions of a session are shared with sessions that are not deleted. Of one that cannot
+    /// be read this is not known, which is an error that names it.
     fn shared(&self, id: SessionId) -> Result<u64, BundleError> {
         let mut shared = 0;
-        for other in self.ids()? {
+        for other in self.ids()?.into_iter().filter(|other| *other != id) {
             let place = self.place(other)?;
             if files::exists(&*self.disk, &place.document(Document::Tombstone))? {
                 continue;
@@ -195,13 +196,20 @@ impl BundleStore for FileStore {
         let place = self.place(id)?;
         // Looked for first, so that no lock is left where there is no store.
         require_not_deleted(&place)?;
-        require_header(&place)?;
+        match require_header(&place) {
+            // What it says is not needed to delete it.
+            Err(BundleError::Damaged { .. } | BundleError::Unintelligible { .. }) => {}
+            header => drop(header?),
+        }
         let _held = self.hold()?;
         require_not_deleted(&place)?;
         let _lock = Lock::take(&place)?;
+        files::require_dir_if_any(place.disk(), &place.blobs())?;
+        // Known before anything is written, or nothing is.
+        let shared = self.shared(id)?;
         let path = place.document(Document::Tombstone);
         files::write_atomically(&*self.disk, &path, &place.temporary(), tombstone)?;
-        if self.shared(id)? == 0 {
+        if shared == 0 {
             Self::clear(&place)?;
         }
         Ok(())
