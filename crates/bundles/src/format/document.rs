@@ -47,6 +47,13 @@ pub(crate) fn read_document<T: DeserializeOwned>(
     })
 }
 
+/// Reads of an intact document of whatever schema what `T` says; `None` if it does not say that.
+pub(crate) fn read_any_schema<T: DeserializeOwned>(kind: Document, bytes: &[u8]) -> Option<T> {
+    let frame = bytes.strip_suffix(b"\n").and_then(Frame::read)?;
+    frame.follow(&before(kind))?;
+    serde_json::from_slice(frame.body).ok()
+}
+
 fn before(kind: Document) -> ChainHead {
     ChainHead::of_text(match kind {
         // As schema 0 has it.

@@ -39,7 +39,7 @@ pub(crate) use body::{
     to_json, write_body, write_gap,
 };
 pub use chain::ChainHead;
-pub(crate) use document::{read_document, write_document};
+pub(crate) use document::{read_any_schema, read_document, write_document};
 pub(crate) use frame::{Claims, Frame, OPEN, evidence, write_frame};
 pub use hex::{BlobId, InvalidHash};
 

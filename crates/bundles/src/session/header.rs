@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Meta, SessionId};
 use crate::error::BundleError;
-use crate::format::{ChainHead, SCHEMA, read_document, write_document};
+use crate::format::{ChainHead, SCHEMA, read_any_schema, read_document, write_document};
 use crate::store::Document;
 
 /// What a session is; it never changes.
@@ -143,6 +143,15 @@ impl Header {
 
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, BundleError> {
         write_document(Document::Header, self)
+    }
+
+    /// What a session is about by its header, of whatever schema; `None` if that cannot be read.
+    pub(crate) fn meta_of(bytes: &[u8]) -> Option<Meta> {
+        #[derive(Deserialize)]
+        struct About {
+            meta: Meta,
+        }
+        read_any_schema::<About>(Document::Header, bytes).map(|about| about.meta)
     }
 
     pub(crate) fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, BundleError> {

@@ -108,7 +108,8 @@ impl Sessions {
     ///
     /// # Errors
     /// Those of [`create`](Self::create) and [`remount`](Self::remount), but for the one that says
-    /// that there is none.
+    /// that there is none. Where no session of this meta is found, but one of which nothing can be read,
+    /// that may be it, and the error names it: what was done there is not done again in a new one.
     ///
     /// # Cancel safety
     /// As for those two.

@@ -5,9 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::error::BundleError;
 use crate::format::{ChainHead, SCHEMA, read_document, write_document};
 use crate::log::{Chain, Log, Tip, missing};
-use crate::session::{Card, Header, SessionId};
+use crate::session::{Card, Header, Meta, SessionId};
 use crate::state::State;
-use crate::store::{BundleStore, Document, NewSession, Recovery, SessionReader, SessionWriter};
+use crate::store::{
+    BundleStore, Document, Listed, NewSession, Recovery, SessionReader, SessionWriter,
+};
 
 /// What to do about a session that is there, or is not.
 #[derive(Debug)]
@@ -72,17 +74,33 @@ pub(super) fn open(store: &dyn BundleStore, opening: Opening) -> Result<Opened, 
         Opening::RemountOrCreate(header) => {
             let bytes = header.to_bytes()?;
             let new = new_session(&header, &bytes);
+            let mut is_read = true;
             let made = store.create_unless(&new, &mut |other| {
-                // One that cannot be read is not the one that is looked for.
-                let other = Header::from_bytes(other, "header".as_ref());
-                other.is_ok_and(|other| other.meta == header.meta)
+                let other = Header::meta_of(other);
+                is_read = other.is_some();
+                // One that cannot be read may be the one that is looked for, and what was done there
+                // is not to be done again in a new one.
+                other.is_none_or(|other| other == header.meta)
             })?;
             match made {
                 Ok(writer) => Ok(created(header, writer)),
-                Err(id) => remount(store, store.open(id)?),
+                Err(id) if is_read => remount(store, store.open(id)?),
+                Err(unread) => {
+                    let id = newest(store, &header.meta)?.unwrap_or(unread);
+                    remount(store, store.open(id)?)
+                }
             }
         }
     }
+}
+
+/// The newest of the sessions of this meta that can be read.
+fn newest(store: &dyn BundleStore, meta: &Meta) -> Result<Option<SessionId>, BundleError> {
+    let is_it = |listed: &&Listed| {
+        let header = listed.header.as_deref();
+        header.and_then(Header::meta_of).is_some_and(|found| found == *meta)
+    };
+    Ok(store.list()?.iter().rev().find(is_it).map(|listed| listed.id))
 }
 
 fn fork(store: &dyn BundleStore, header: Header, state: State) -> Result<Opened, BundleError> {

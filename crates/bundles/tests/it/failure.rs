@@ -7,10 +7,10 @@ use std::path::Path;
 use std::process::Command;
 
 use maniple_bundles::{BundleError, ContextBundle, Filter, History, Meta, SessionId};
-use maniple_core::{Journal, JournalError};
+use maniple_core::{Journal, JournalError, RunStore, RunStoreError};
 
 use crate::child::{Role, Running, limited_command, record, text_of};
-use crate::place::{Place, content, files, note, notes};
+use crate::place::{Place, content, files, frame, note, notes, origin};
 
 fn io_kind(error: &BundleError) -> Option<ErrorKind> {
     match error {
@@ -225,6 +225,40 @@ async fn a_damaged_neighbour_is_named_by_whoever_needs_it() {
     assert_eq!(place.sessions().list(&Filter::all()).await.unwrap().len(), 1);
     place.sessions().delete(good, "now").await.unwrap();
     assert_eq!(place.sessions().deleted().await.unwrap().len(), 2);
+}
+
+/// In a new session, a run would do again what it has finished.
+#[tokio::test]
+async fn a_session_that_cannot_be_read_may_be_the_one_that_is_looked_for() {
+    let place = Place::on_disk();
+    let sessions = place.sessions();
+    let old = sessions.create(Meta::new("old")).await.unwrap().id();
+    let run = sessions.create(Meta::new("run")).await.unwrap().id();
+    let header = place.dir(run).join("bundle.json");
+    let whole = fs::read(&header).unwrap();
+    fs::write(&header, &whole[..whole.len() - 2]).unwrap();
+    let named = format!("{run}/bundle.json is damaged at line 1");
+    for name in ["run", "new"] {
+        let error = sessions.open_or_create(Meta::new(name)).await.unwrap_err();
+        assert!(error.to_string().contains(&named), "{error}");
+        let error = RunStore::open(&sessions, name).await.unwrap_err();
+        assert!(matches!(error, RunStoreError::Unopened { .. }), "{error}");
+    }
+    // What is found needs no other.
+    assert_eq!(sessions.open_or_create(Meta::new("old")).await.unwrap().id(), old);
+
+    // One of a later version says what it is about.
+    let text = String::from_utf8(whole.clone()).unwrap();
+    let body = text.split_once(",\"b\":").unwrap().1.strip_suffix("}\n").unwrap();
+    let newer = body.replacen("\"schema\":1", "\"schema\":9,\"more\":true", 1);
+    assert_ne!(newer, body);
+    fs::write(&header, frame(origin("maniple bundle"), &newer).0).unwrap();
+    let error = sessions.open_or_create(Meta::new("run")).await.unwrap_err();
+    assert!(matches!(error, BundleError::NewerSchema { .. }), "{error}");
+    drop(sessions.open_or_create(Meta::new("new")).await.unwrap());
+
+    fs::write(&header, &whole).unwrap();
+    assert_eq!(sessions.open_or_create(Meta::new("run")).await.unwrap().id(), run);
 }
 
 #[tokio::test]
