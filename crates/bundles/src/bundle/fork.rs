@@ -11,7 +11,7 @@ use crate::log::{Chain, Log, Step, Tip};
 use crate::redact::Redactor;
 use crate::session::{Fork, Meta, Point, SessionId};
 use crate::view::{Folded, SessionView, common, folded};
-use crate::writer::{Opening, Worker};
+use crate::writer::{Opening, Worker, open};
 
 /// Which value counts where a session and its fork have both changed one.
 #[non_exhaustive]
@@ -94,8 +94,9 @@ impl ContextBundle {
             .with(move |worker| {
                 // What is shared must not be lost after the fork has counted on it.
                 worker.sync()?;
-                let log = worker.log()?;
-                fork_of(&log, worker, &at, meta)
+                let opening = fork_of(&worker.log()?, worker, &at, meta)?;
+                // Made here, so that what it shares is not dropped before it is known to share it.
+                open(worker.store(), opening).map(|opened| Opening::Opened(Box::new(opened)))
             })
             .await?;
         Self::open(self.store.clone(), opening, self.settings.clone()).await

@@ -17,7 +17,7 @@ use futures::channel::oneshot;
 #[cfg(test)]
 pub(crate) use driven::Driven;
 pub(crate) use ending::Ending;
-pub(crate) use open::{Opening, Remounted, Snapshot, read_header, read_snapshot};
+pub(crate) use open::{Opening, Remounted, Snapshot, open, read_header, read_snapshot};
 pub(crate) use work::Worker;
 
 use crate::action::Action;

@@ -22,6 +22,8 @@ pub(crate) enum Opening {
     RemountOrCreate(Header),
     /// It is made with what it shares with another, which comes to this.
     Fork(Header, Box<State>),
+    /// It is open already.
+    Opened(Box<Opened>),
 }
 
 /// What was found when a session was opened.
@@ -34,7 +36,7 @@ pub(crate) struct Remounted {
 
 /// A session that is open for writing.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(crate) struct Opened {
     pub(super) header: Header,
     pub(super) writer: Box<dyn SessionWriter>,
     pub(super) tip: Tip,
@@ -62,7 +64,7 @@ impl<S: Serialize> Snapshot<S> {
     }
 }
 
-pub(super) fn open(store: &dyn BundleStore, opening: Opening) -> Result<Opened, BundleError> {
+pub(crate) fn open(store: &dyn BundleStore, opening: Opening) -> Result<Opened, BundleError> {
     match opening {
         Opening::Create(header) => {
             let bytes = header.to_bytes()?;
@@ -70,6 +72,7 @@ pub(super) fn open(store: &dyn BundleStore, opening: Opening) -> Result<Opened, 
             Ok(created(header, writer))
         }
         Opening::Fork(header, state) => fork(store, header, *state),
+        Opening::Opened(opened) => Ok(*opened),
         Opening::Remount(id) => remount(store, store.open(id)?),
         Opening::RemountOrCreate(header) => {
             let bytes = header.to_bytes()?;

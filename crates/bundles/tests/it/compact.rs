@@ -253,3 +253,20 @@ async fn a_checkpoint_whose_place_was_dropped_is_told() {
         assert_eq!(late.actions().await.unwrap().len(), 1);
     }
 }
+
+#[tokio::test]
+async fn what_is_compacted_while_it_is_forked_keeps_what_the_fork_shares() {
+    for _ in 0..20 {
+        for world in World::of_each_kind() {
+            let parent = world.sessions.create(meta()).await.unwrap();
+            for text in ["a", "b", "c", "d"] {
+                parent.append(note(text)).await.unwrap();
+            }
+            let (fork, compacted) =
+                futures::join!(parent.fork(2, meta()), parent.compact(History::Drop));
+            let fork = fork.unwrap();
+            assert_eq!(compacted.unwrap().dropped, 2);
+            assert_eq!(texts(&fork.actions().await.unwrap()), ["a", "b"]);
+        }
+    }
+}
