@@ -69,14 +69,21 @@ pub(super) fn export(view: &SessionView, out: impl Write) -> Result<Exported, Bu
     let mut out = Out { text: BufWriter::new(out), head: before(), bytes: 0, buffer: Vec::new() };
     let header = view.header().clone().standing_alone();
     out.write(&Part::Session { schema: SCHEMA, header })?;
-    view.with_once(|log, _| {
+    view.with_once(|log, reader| {
         let mut chain = Chain::from_the_beginning(view.header());
         let mut blobs = BTreeSet::new();
         log.replay(&mut chain, u64::MAX, &mut |step, line| {
             if let Step::Action(action) = step {
                 for id in action.blobs() {
                     if blobs.insert(id) {
-                        out.blob(&log.blob(id)?)?;
+                        // A blob is a piece of a JSON text, which was cut between characters.
+                        let content = log.blob(id)?;
+                        let content = str::from_utf8(&content).map_err(|_| BundleError::Blob {
+                            dir: reader.location().to_owned(),
+                            blob: id,
+                            is_missing: false,
+                        })?;
+                        out.blob(content)?;
                     }
                 }
             }
@@ -99,10 +106,8 @@ struct Out<W: Write> {
 }
 
 impl<W: Write> Out<W> {
-    fn blob(&mut self, content: &[u8]) -> Result<(), BundleError> {
-        // A blob is a piece of a JSON text, which was cut between characters.
-        let content = str::from_utf8(content).expect("a blob is text").into();
-        self.write(&Part::Blob { content })
+    fn blob(&mut self, content: &str) -> Result<(), BundleError> {
+        self.write(&Part::Blob { content: content.into() })
     }
 
     fn line(&mut self, line: Line<'_>) -> Result<(), BundleError> {

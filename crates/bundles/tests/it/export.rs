@@ -4,9 +4,11 @@ use std::io::Cursor;
 
 use futures::future::join_all;
 use maniple_bundles::{
-    BundleError, ContextBundle, Filter, History, MergePolicy, Point, SessionId, Sessions,
+    BlobId, BundleError, ContextBundle, Durability, Filter, History, MergePolicy, Point, SessionId,
+    Sessions,
 };
 
+use crate::place::{chunks, files, frame};
 use crate::watched::Watched;
 use crate::world::{World, exported, meta, note, texts};
 
@@ -272,4 +274,36 @@ async fn an_export_says_when_it_cannot_be_written() {
     let (_, fork) = parent_and_fork(&world).await;
     let error = fork.view().export(Full).await.unwrap_err();
     assert!(matches!(error, BundleError::Io { .. }), "{error}");
+}
+
+/// What is in the files may have been put there by anybody, with hashes that are right.
+#[tokio::test]
+async fn a_blob_that_is_no_text_is_an_error() {
+    let world = World::in_files();
+    let sessions = world.sessions.clone().with_durability(Durability::Buffered);
+    let bundle = sessions.create(meta()).await.unwrap();
+    bundle.append(note("x".repeat(5000))).await.unwrap();
+    let id = bundle.id();
+    drop(bundle);
+    let dir = world.dir().join(id.to_string());
+    let chunk = chunks(&dir).remove(0);
+    let text = std::fs::read_to_string(&chunk).unwrap();
+    let (begin, line) = text.split_once('\n').unwrap();
+    let after = begin.split_once("\"after\":\"").unwrap().1.split('"').next().unwrap();
+    let mut before = [0; 32];
+    for (at, byte) in before.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&after[2 * at..2 * at + 2], 16).unwrap();
+    }
+    let (content, mut body) = (b"\xff\xfe", line.split_once(",\"b\":").unwrap().1.to_owned());
+    let hash = BlobId::of(content).to_string();
+    for name in files(&dir.join("blobs")).into_keys() {
+        body = body.replace(&name, &hash);
+    }
+    std::fs::write(dir.join("blobs").join(&hash), content).unwrap();
+    let (line, _) = frame(before, body.strip_suffix("}\n").unwrap());
+    std::fs::write(&chunk, format!("{begin}\n{line}")).unwrap();
+    let view = sessions.view(id).await.unwrap();
+    let error = view.export(Vec::new()).await.unwrap_err();
+    assert!(matches!(error, BundleError::Blob { is_missing: false, .. }), "{error}");
+    assert!(view.verify().await.is_err());
 }
