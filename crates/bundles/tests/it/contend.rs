@@ -6,7 +6,7 @@ use std::path::Path;
 use maniple_bundles::{BundleError, Durability, Filter, Meta};
 
 use crate::child::{Role, Running};
-use crate::place::{Place, note, notes};
+use crate::place::{Place, content, note, notes};
 
 fn is_open_elsewhere<T>(opened: &Result<T, BundleError>) -> bool {
     matches!(opened, Err(BundleError::OpenElsewhere { .. }))
@@ -132,6 +132,10 @@ async fn fence(durability: Durability, harm: impl Fn(&Path)) {
     }
     assert_eq!(second.ask("append goes on"), "3");
     // Nor does it write anything else.
+    let before = content(&place.dir(id));
+    let long = first.append(note("z".repeat(5000))).await.unwrap_err();
+    assert!(matches!(long, BundleError::Fenced { .. }), "{long}");
+    assert_eq!(content(&place.dir(id)), before, "no blob");
     let snapshot = first.snapshot().await.unwrap_err();
     assert!(matches!(snapshot, BundleError::Fenced { .. }), "{snapshot}");
     let closed = first.close().await.unwrap_err();

@@ -208,6 +208,8 @@ impl SessionWriter for FileWriter {
         if self.blobs.contains(&id) || self.unsynced_blobs.contains(&id) {
             return Ok(());
         }
+        // Whoever has opened the session since writes by the same temporary name.
+        self.lock.check(&self.place)?;
         let disk = self.place.disk();
         if !self.has_blobs_dir {
             files::require_dir_if_any(disk, &self.place.blobs())?;
