@@ -262,6 +262,27 @@ async fn a_session_that_cannot_be_read_may_be_the_one_that_is_looked_for() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_not_ours_keeps_nothing_else_from_being_removed() {
+    let place = Place::on_disk();
+    let (id, blob) = session(&place).await;
+    let cut_short = SessionId::generate();
+    fs::create_dir_all(place.dir(cut_short)).unwrap();
+    let strange = [place.dir(id).join("blobs/.hidden"), place.dir(cut_short).join(".hidden")];
+    for path in &strange {
+        fs::write(path, b"kept").unwrap();
+    }
+    place.sessions().delete(id, "done").await.unwrap();
+    let left = files(&place.dir(id));
+    assert!(!left.contains_key(&blob) && !left.contains_key(CHUNK), "{left:?}");
+    for _ in 0..2 {
+        place.sessions().collect_garbage().await.unwrap();
+    }
+    for path in &strange {
+        assert_eq!(fs::read(path).unwrap(), b"kept");
+    }
+}
+
+#[tokio::test]
 async fn looking_for_a_session_that_is_not_there_makes_nothing() {
     let place = Place::on_disk();
     let id = SessionId::generate();

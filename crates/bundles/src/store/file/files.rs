@@ -166,6 +166,19 @@ pub(super) fn remove_if_any(disk: &dyn Disk, path: &Path) -> Result<(), BundleEr
     }
 }
 
+/// Removes a directory, if there is one and nothing is in it. What somebody else put there stays, and
+/// keeps nothing else from being removed.
+pub(super) fn remove_dir_if_empty(disk: &dyn Disk, dir: &Path) -> Result<(), BundleError> {
+    match disk.remove_dir(dir) {
+        Err(error)
+            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty) =>
+        {
+            Ok(())
+        }
+        removed => removed.attempt("remove", dir),
+    }
+}
+
 /// Makes the entry of `path` in the directory above it durable.
 pub(super) fn sync_entry(disk: &dyn Disk, path: &Path) -> Result<(), BundleError> {
     sync_dir(disk, above(path))

@@ -153,10 +153,7 @@ impl FileStore {
     /// Removes everything of a session that has a tombstone, but that.
     pub(super) fn clear(place: &Place) -> Result<u64, BundleError> {
         let mut removed = remove_blobs(place, |_| true)?;
-        match place.disk().remove_dir(&place.blobs()) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            gone => gone.attempt("remove", &place.blobs())?,
-        }
+        files::remove_dir_if_empty(place.disk(), &place.blobs())?;
         let (names, replaced) = all_chunk_names(place)?;
         for name in names.into_iter().chain(replaced) {
             removed += remove_counted(place, &place.chunk(name))?;
@@ -196,7 +193,7 @@ impl FileStore {
             // Its creation was cut short.
             removed += remove_counted(place, &place.epoch())?;
             removed += remove_counted(place, &place.lock())?;
-            place.disk().remove_dir(place.dir()).attempt("remove", place.dir())?;
+            files::remove_dir_if_empty(place.disk(), place.dir())?;
             files::sync_entry(place.disk(), place.dir())?;
         }
         Ok(removed)
