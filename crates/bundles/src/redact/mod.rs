@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
+use members::secret_of;
 pub use pattern::InvalidPattern;
 use pattern::{Pattern, Patterns};
 use search::Search;
@@ -137,6 +138,15 @@ impl Redactor {
     /// What it returns is returned again if it is given.
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         Search::of_text(&self.rules).text(text).map_or(Cow::Borrowed(text), Cow::Owned)
+    }
+
+    /// The value of a member with this key without secrets.
+    pub(crate) fn redact_member<'a>(&self, key: &str, value: &'a str) -> Cow<'a, str> {
+        let may_be_kept = self.rules.members == Members::Kept || value.is_empty();
+        match secret_of(key) {
+            Some(name) if !may_be_kept && !marks::is_mark(value) => Cow::Owned(marks::mark(name)),
+            _ => self.redact(value),
+        }
     }
 
     /// The JSON text without secrets; `None` if there was none.

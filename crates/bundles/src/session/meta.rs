@@ -33,7 +33,10 @@ impl Meta {
     /// The same without secrets.
     pub(crate) fn redacted(self, redactor: &Redactor) -> Self {
         let redact = |text: String| redactor.redact(&text).into_owned();
-        let labels = self.labels.into_iter().map(|(key, value)| (redact(key), redact(value)));
+        let labels = self.labels.into_iter().map(|(key, value)| {
+            let value = redactor.redact_member(&key, &value).into_owned();
+            (redact(key), value)
+        });
         Self { name: redact(self.name), labels: labels.collect() }
     }
 

@@ -109,9 +109,15 @@ async fn a_value_is_without_its_secret_before_and_after_a_remount() {
 #[tokio::test]
 async fn what_is_said_of_a_session_has_no_secret() {
     let world = World::in_files();
-    let told = |name: &str| Meta::new(format!("{name} {}", secret())).with_label("k", secret());
+    let told = |name: &str| {
+        let meta = Meta::new(format!("{name} {}", secret())).with_label("k", secret());
+        meta.with_label("API-Key", "it looks like a1B2c3D4 any word").with_label("secret", "")
+    };
     let bundle = world.sessions.create(told("a")).await.unwrap();
-    assert_eq!(bundle.meta(), &Meta::new(format!("a {MARK}")).with_label("k", MARK));
+    let clean = Meta::new(format!("a {MARK}")).with_label("k", MARK);
+    let clean = clean.with_label("API-Key", "[redacted:api_key]").with_label("secret", "");
+    assert_eq!(bundle.meta(), &clean);
+    assert_eq!(bundle.fork(Point::End, clean.clone()).await.unwrap().meta(), &clean);
     bundle.append(note("a")).await.unwrap();
     let fork = bundle.fork(Point::End, told("fork")).await.unwrap();
     assert_eq!(fork.meta().label("k"), Some(MARK));
