@@ -78,17 +78,6 @@ fn a_directory_is_told_from_a_file() {
     });
 }
 
-/// The simulated disk has no links.
-#[cfg(unix)]
-#[test]
-fn the_systems_disk_does_not_take_a_link_for_what_it_leads_to() {
-    let root = tempfile::tempdir().unwrap();
-    let (dir, link) = (root.path().join("dir"), root.path().join("link"));
-    OsDisk.make_dir(&dir).unwrap();
-    std::os::unix::fs::symlink(&dir, &link).unwrap();
-    assert!(OsDisk.is_dir(&link) && !OsDisk.is_own_dir(&link).unwrap());
-}
-
 #[test]
 fn a_rename_takes_the_place_of_a_file_in_any_directory() {
     on_each_disk(|disk, root| {
