@@ -1,6 +1,8 @@
-use maniple_core::{Fact, Outcome, Record};
+use std::borrow::Cow;
 
-use crate::action::Action;
+use maniple_core::{Fact, Outcome, Payload, Record};
+
+use crate::action::{Action, MergedValue};
 use crate::error::BundleError;
 use crate::format::{Encoded, encode_json, to_json};
 use crate::redact::{Redacted, Redactor};
@@ -10,6 +12,7 @@ pub(crate) fn encode(
     redactor: &Redactor,
     action: Action,
 ) -> Result<(Action, Encoded), BundleError> {
+    let action = named_by_key(redactor, action)?;
     let json = to_json(&action)?;
     let Some(redacted) = redactor.redact_json(&json) else {
         return Ok((action, encode_json(json)?));
@@ -23,6 +26,31 @@ pub(crate) fn encode(
         None => Ok((action, encode_json(json)?)),
         Some(redacted) => Err(secret(&redacted)),
     }
+}
+
+/// The same without the values whose keys say that they are secrets.
+fn named_by_key(redactor: &Redactor, mut action: Action) -> Result<Action, BundleError> {
+    match &mut action {
+        Action::Set { key, value } => redact_value(redactor, key, value)?,
+        Action::Merged { values, .. } => {
+            for MergedValue { key, value, .. } in values {
+                value.iter_mut().try_for_each(|value| redact_value(redactor, key, value))?;
+            }
+        }
+        _ => {}
+    }
+    Ok(action)
+}
+
+fn redact_value(redactor: &Redactor, key: &str, value: &mut Payload) -> Result<(), BundleError> {
+    // The members of an object are found by their own keys.
+    if value.as_str().starts_with('"')
+        && let Ok(text) = value.decode::<String>()
+        && let Cow::Owned(redacted) = redactor.redact_member(key, &text)
+    {
+        *value = Payload::encode(&redacted).map_err(|source| BundleError::NoForm { source })?;
+    }
+    Ok(())
 }
 
 /// A record of a run that says what it did, as far as a run may go on from it: an output is withheld,

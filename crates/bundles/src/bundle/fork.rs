@@ -38,6 +38,9 @@ impl std::fmt::Debug for MergePolicy {
 }
 
 /// What decides about a conflict; its `merged` is not decided yet.
+///
+/// It runs on the thread that does the session's I/O: it must not wait for this session, and a panic
+/// in it ends the bundle, as [`WriterDied`](BundleError::WriterDied) says to whoever asks then.
 pub type Decide = Box<dyn FnMut(&Conflict) -> Option<Payload> + Send>;
 
 /// A value that a session and its fork have both changed, and not to the same.

@@ -218,7 +218,8 @@ impl Sessions {
     }
 
     /// Reads a session that [`export`](SessionView::export) wrote. It has the id that it had there.
-    /// All of it is checked before any of it is written, and an import that was cut short goes on
+    /// Nothing of it is redacted here, which would break its chain: what the exporting side has written
+    /// is what comes. All of it is checked before any of it is written, and an import that was cut short goes on
     /// where it stopped when it is tried again.
     ///
     /// # Errors

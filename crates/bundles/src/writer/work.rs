@@ -199,8 +199,13 @@ impl Worker {
         else {
             return commands.try_recv().ok();
         };
+        let left = max_delay.saturating_sub(since.elapsed());
+        if left.is_zero() && !max_delay.is_zero() {
+            // Whoever came first has waited long enough, however many there are behind.
+            return None;
+        }
         // A bundle lets go of its queue only with its last command.
-        commands.recv_timeout(max_delay.saturating_sub(since.elapsed())).ok()
+        commands.recv_timeout(left).ok()
     }
 
     fn append(&mut self, append: Append, queue: &mut Queue) {

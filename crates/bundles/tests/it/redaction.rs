@@ -107,6 +107,32 @@ async fn a_value_is_without_its_secret_before_and_after_a_remount() {
 }
 
 #[tokio::test]
+async fn a_value_whose_key_says_that_it_is_a_secret_is_none_on_the_disk() {
+    let world = World::in_files();
+    let bundle = world.sessions.create(meta()).await.unwrap();
+    for (key, value, expected) in [
+        ("password", "hunter2-a1B2c3D4e5F6", "[redacted:password]"),
+        ("API-Key", "a1B2c3D4e5F6", "[redacted:api_key]"),
+        ("password", "", ""),
+        ("word", "hunter2", "hunter2"),
+    ] {
+        bundle.set(key, value).await.unwrap();
+        assert_eq!(bundle.get::<String>(key).unwrap().unwrap(), expected);
+    }
+    let fork = bundle.fork(Point::End, meta()).await.unwrap();
+    bundle.set("secret", "ours").await.unwrap();
+    fork.set("secret", "theirs").await.unwrap();
+    let decide = |_: &_| Some(payload("hunter2-a1B2c3D4e5F6"));
+    bundle.merge(&fork.view(), MergePolicy::Custom(Box::new(decide))).await.unwrap();
+    assert_eq!(bundle.get::<String>("secret").unwrap().unwrap(), "[redacted:secret]");
+    check(&world, bundle).await;
+    for path in files_below(world.dir()) {
+        let content = std::fs::read(&path).unwrap();
+        assert!(!content.windows(12).any(|part| part == b"a1B2c3D4e5F6"), "{}", path.display());
+    }
+}
+
+#[tokio::test]
 async fn what_is_said_of_a_session_has_no_secret() {
     let world = World::in_files();
     let told = |name: &str| {
