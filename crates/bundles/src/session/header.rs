@@ -7,6 +7,9 @@ use crate::error::BundleError;
 use crate::format::{ChainHead, SCHEMA, read_any_schema, read_document, write_document};
 use crate::store::Document;
 
+/// The longest header, in bytes: lists read those of all sessions.
+const MAX_HEADER_BYTES: usize = 1024 * 1024;
+
 /// What a session is; it never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -142,7 +145,11 @@ impl Header {
     }
 
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, BundleError> {
-        write_document(Document::Header, self)
+        let bytes = write_document(Document::Header, self)?;
+        if bytes.len() > MAX_HEADER_BYTES {
+            return Err(BundleError::TooLong { bytes: bytes.len(), limit: MAX_HEADER_BYTES });
+        }
+        Ok(bytes)
     }
 
     /// What a session is about by its header, of whatever schema; `None` if that cannot be read.

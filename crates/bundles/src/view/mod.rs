@@ -188,7 +188,7 @@ impl SessionView {
     /// Does something with the log as it is now.
     ///
     /// It is done anew where it fails in the way in which it does if the history is dropped
-    /// meanwhile: then the chain has no place to go on, or a blob is gone. Damage is found again.
+    /// meanwhile: then a gap stands where it was to go on, or a blob is gone.
     pub(crate) fn with<T>(
         &self,
         mut act: impl FnMut(&Log<'_>, &dyn SessionReader) -> Result<T, BundleError>,
@@ -196,11 +196,7 @@ impl SessionView {
         let mut done = self.with_once(&mut act);
         for _ in 1..TRIES {
             match done {
-                Err(
-                    BundleError::Rewritten { .. }
-                    | BundleError::Damaged { .. }
-                    | BundleError::Blob { .. },
-                ) => {
+                Err(BundleError::Rewritten { .. } | BundleError::Blob { is_missing: true, .. }) => {
                     done = self.with_once(&mut act);
                 }
                 _ => break,

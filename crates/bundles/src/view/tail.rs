@@ -63,13 +63,8 @@ fn follow(
     let mut next = from;
     while !out.is_closed() {
         match show(view, &mut chain, &mut next, out) {
-            // What the chain would go on with may have been dropped. What is dropped is skipped; what
-            // is damaged is found again.
-            Err(
-                BundleError::Rewritten { .. }
-                | BundleError::Damaged { .. }
-                | BundleError::Blob { .. },
-            ) => {
+            // What the chain would go on with was dropped. It is skipped.
+            Err(BundleError::Rewritten { .. } | BundleError::Blob { is_missing: true, .. }) => {
                 chain = Chain::from_the_beginning(view.header());
                 show(view, &mut chain, &mut next, out)
             }

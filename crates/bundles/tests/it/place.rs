@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use maniple_bundles::{Action, ContextBundle, Entry, Meta, SessionId, Sessions};
 use tempfile::TempDir;
 
+/// The first chunk of a session.
+pub(crate) const CHUNK: &str = "00000000000000000000.jsonl";
+
 /// A directory for sessions that is removed at the end.
 pub(crate) struct Place {
     above: TempDir,

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use maniple_bundles::{
-    Action, BundleError, ContextBundle, Filter, History, Meta, SessionId, Sessions, TaskStatus,
+    Action, BundleError, ContextBundle, Filter, History, Meta, Point, SessionId, Sessions,
+    TaskStatus,
 };
 
 use crate::world::{World, let_the_clock_tick, meta, note, now_ms, texts};
@@ -274,5 +275,18 @@ async fn of_one_meta_the_newest_is_opened() {
         world.sessions.delete(newer_id, "done").await.unwrap();
         let first = world.sessions.open_or_create(Meta::new("a")).await.unwrap();
         assert_eq!(first.id(), first_id);
+    }
+}
+
+#[tokio::test]
+async fn a_session_of_which_too_much_is_said_is_not_made() {
+    for world in World::of_each_kind() {
+        let long = || Meta::new("a").with_label("k", "x".repeat(1 << 20));
+        let refused = world.sessions.create(long()).await.unwrap_err();
+        assert!(matches!(refused, BundleError::TooLong { .. }), "{refused}");
+        assert!(world.sessions.open_or_create(long()).await.is_err());
+        let parent = world.sessions.create(meta()).await.unwrap();
+        assert!(parent.fork(Point::End, long()).await.is_err());
+        assert_eq!(ids(&world.sessions, Filter::all()).await, [parent.id()]);
     }
 }

@@ -12,6 +12,7 @@ mod recover;
 mod rewrite;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -112,15 +113,26 @@ impl FileStore {
     /// How many actions of a session are shared with sessions that are not deleted. Of one that cannot
     /// be read this is not known, which is an error that names it.
     fn shared(&self, id: SessionId) -> Result<u64, BundleError> {
-        let mut shared = 0;
-        for other in self.ids()?.into_iter().filter(|other| *other != id) {
-            let place = self.place(other)?;
+        let others = self.ids()?.into_iter().filter(|other| *other != id);
+        Ok(self.shared_by(others)?.remove(&id).unwrap_or(0))
+    }
+
+    /// Of which sessions these share actions, if they are not deleted, and how many.
+    fn shared_by(
+        &self,
+        ids: impl IntoIterator<Item = SessionId>,
+    ) -> Result<BTreeMap<SessionId, u64>, BundleError> {
+        let mut shared = BTreeMap::new();
+        for id in ids {
+            let place = self.place(id)?;
             if files::exists(&*self.disk, &place.document(Document::Tombstone))? {
                 continue;
             }
             let Some(header) = read_header(&place)? else { continue };
-            let forks = header.ancestors().iter().filter(|forked| forked.from == id);
-            shared = forks.map(|forked| forked.at).fold(shared, u64::max);
+            for forked in header.ancestors().iter().filter(|forked| forked.at > 0) {
+                let most = shared.entry(forked.from).or_default();
+                *most = forked.at.max(*most);
+            }
         }
         Ok(shared)
     }
@@ -220,9 +232,22 @@ impl BundleStore for FileStore {
             return Ok(0);
         }
         let _held = self.hold()?;
-        let mut removed = 0;
-        for id in self.ids()? {
-            removed += self.collect(&self.place(id)?)?;
+        let ids = self.ids()?;
+        let (mut removed, mut shared) = (0, None);
+        for &id in &ids {
+            let place = self.place(id)?;
+            if !files::exists(&*self.disk, &place.document(Document::Tombstone))? {
+                removed += Self::collect(&place)?;
+                continue;
+            }
+            // Where nothing is deleted, a header that cannot be read is in nobody's way.
+            let shared = match &shared {
+                Some(shared) => shared,
+                None => shared.insert(self.shared_by(ids.iter().copied())?),
+            };
+            if !shared.contains_key(&id) {
+                removed += Self::clear(&place)?;
+            }
         }
         Ok(removed)
     }

@@ -28,16 +28,19 @@ pub(super) struct Recovered {
 pub(super) fn recover(place: &Place, header: &Header) -> Result<Recovered, BundleError> {
     finish_replacing(place)?;
     let mut names = chunk_names(place)?;
-    let mut recovery = None;
+    let (mut recovery, mut last) = (None, None);
     if names.is_empty() && !Rule::HeaderIsWrittenAgain.is_broken() {
         write_header_again(place)?;
     }
     if let Some(&name) = names.last() {
         let chunk = require(place, name)?;
         if name == ChunkName::Schema0 {
-            recovery = recover_schema_0(place, header, &chunk)?;
+            let tail = chunk.tail(header)?;
+            recovery = recover_schema_0(place, &chunk, &tail)?;
+            last = chunk.last_line(tail.end)?;
         } else if let Some(end) = chunk.sealed_at() {
             seal_again(place, &chunk, end)?;
+            last = chunk.last_line(end)?;
         } else {
             let whole = chunk.tail(header)?;
             let tail = match whole {
@@ -55,13 +58,17 @@ pub(super) fn recover(place: &Place, header: &Header) -> Result<Recovered, Bundl
                 names.pop();
             } else {
                 seal(place, &chunk, &tail)?;
+                last = chunk.last_line(tail.end)?;
             }
         }
     }
     // The entries of all files, and the session's own.
     files::sync_dir(place.disk(), place.dir())?;
     files::sync_entry(place.disk(), place.dir())?;
-    let last = last_line(place, &names)?;
+    if last.is_none() {
+        // The last chunk has no line.
+        last = last_line(place, &names)?;
+    }
     Ok(Recovered { last, recovery })
 }
 
@@ -186,11 +193,10 @@ fn seal_again(place: &Place, chunk: &Chunk, seal_at: usize) -> Result<(), Bundle
 /// The log of schema 0 is one file that grows, without a seal.
 fn recover_schema_0(
     place: &Place,
-    header: &Header,
     chunk: &Chunk,
+    tail: &Tail,
 ) -> Result<Option<Recovery>, BundleError> {
-    let tail = chunk.tail(header)?;
-    require_durable(place, chunk, &tail)?;
+    require_durable(place, chunk, tail)?;
     let path = chunk.path();
     let mut file = files::open_existing(place.disk(), path, "open")?;
     let mut recovery = None;

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 
+use super::FileStore;
 use super::broken::Rule;
 use super::chunk::Chunk;
 use super::files;
@@ -10,7 +11,6 @@ use super::marks::{Begin, write_seal};
 use super::open_chunk::{CHUNK_BYTES, length};
 use super::place::{ChunkName, Place};
 use super::reader::{all_chunk_names, chunk_names, read_chunk};
-use super::{FileStore, require_not_deleted};
 use crate::error::{Attempt, BundleError};
 use crate::format::{BlobId, Frame, SCHEMA};
 use crate::store::lines::seq_of;
@@ -166,18 +166,12 @@ impl FileStore {
         Ok(removed)
     }
 
-    /// What [`collect_garbage`](crate::BundleStore::collect_garbage) does with one directory.
+    /// What [`collect_garbage`](crate::BundleStore::collect_garbage) does with the directory of a
+    /// session that is not deleted.
     ///
     /// A session that anybody can open is locked only where a writer has left something, because
     /// whoever opens it meanwhile would be told that it is open.
-    pub(super) fn collect(&self, place: &Place) -> Result<u64, BundleError> {
-        match require_not_deleted(place) {
-            Err(BundleError::Deleted { .. }) if self.shared(place.id)? == 0 => {
-                return Self::clear(place);
-            }
-            Err(BundleError::Deleted { .. }) => return Ok(0),
-            living => living?,
-        }
+    pub(super) fn collect(place: &Place) -> Result<u64, BundleError> {
         let is_begun = files::exists(place.disk(), &place.document(Document::Header))?
             || !chunk_names(place)?.is_empty();
         if is_begun && !files::exists(place.disk(), &place.temporary())? {
