@@ -75,19 +75,23 @@ fn a_root_that_cannot_be_looked_at_is_an_error() {
 
 #[test]
 fn every_refusal_is_named_and_costs_nothing_but_itself() {
+    use ErrorKind::{Other, PermissionDenied, ReadOnlyFilesystem, StorageFull};
+
     let none = Faults::default;
-    for (faults, durability, kind) in [
-        (Faults { room: Some(100), ..none() }, Durability::Buffered, ErrorKind::StorageFull),
-        (Faults { read_only: true, ..none() }, Durability::Synced, ErrorKind::ReadOnlyFilesystem),
-        (Faults { forbidden: true, ..none() }, Durability::Synced, ErrorKind::PermissionDenied),
-        (Faults { fails_after: Some(0), ..none() }, Durability::Synced, ErrorKind::Other),
-        (Faults { fails_after: Some(0), ..none() }, Durability::Buffered, ErrorKind::Other),
+    // Permission is asked for where something is opened, as the blob of a long text is.
+    let (short, long) = ("refused ".repeat(100), "refused ".repeat(1000));
+    for (faults, durability, text, kind) in [
+        (Faults { room: Some(100), ..none() }, Durability::Buffered, &short, StorageFull),
+        (Faults { read_only: true, ..none() }, Durability::Synced, &short, ReadOnlyFilesystem),
+        (Faults { forbidden: true, ..none() }, Durability::Synced, &long, PermissionDenied),
+        (Faults { fails_after: Some(0), ..none() }, Durability::Synced, &short, Other),
+        (Faults { fails_after: Some(0), ..none() }, Durability::Buffered, &short, Other),
     ] {
         let machine = Machine::new(1);
         let mut session = open_in(&machine, ROOT, durability).unwrap();
         session.append(&[note("acknowledged")]).remove(0).unwrap();
         machine.set_faults(faults.clone());
-        let error = session.append(&[note("refused ".repeat(100))]).remove(0).unwrap_err();
+        let error = session.append(&[note(text.clone())]).remove(0).unwrap_err();
         assert_eq!(io_kind(&error), Some(kind), "{faults:?}: {error}");
         machine.set_faults(none());
         session.append(&[note("after")]).remove(0).unwrap();

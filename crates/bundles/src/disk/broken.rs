@@ -131,6 +131,10 @@ impl DiskFile for BrokenFile {
         }
     }
 
+    fn is_linked(&mut self) -> io::Result<bool> {
+        self.inner.is_linked()
+    }
+
     fn len(&mut self) -> io::Result<u64> {
         self.inner.len()
     }

@@ -51,6 +51,24 @@ fn a_list_has_the_name_of_each_entry() {
     });
 }
 
+/// On Unix, where a file that is open can be removed.
+#[cfg(unix)]
+#[test]
+fn an_open_file_knows_whether_a_name_leads_to_it() {
+    on_each_disk(|disk, root| {
+        let [path, moved] = ["file", "moved"].map(|name| root.join(name));
+        let mut file = create(disk, &path, "one");
+        assert!(file.is_linked().unwrap());
+        disk.rename(&path, &moved).unwrap();
+        assert!(file.is_linked().unwrap());
+        let mut next = create(disk, &path, "two");
+        disk.rename(&path, &moved).unwrap();
+        assert!(!file.is_linked().unwrap(), "another has its name");
+        disk.remove(&moved).unwrap();
+        assert!(!next.is_linked().unwrap());
+    });
+}
+
 #[test]
 fn a_directory_is_removed_when_it_is_empty() {
     on_each_disk(|disk, root| {

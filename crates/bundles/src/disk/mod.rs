@@ -80,6 +80,10 @@ pub(crate) trait DiskFile: Debug + Send {
     /// Writes from this byte on, and says how many bytes it wrote.
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<usize>;
 
+    /// Whether a name leads to it still. Where a file that is open cannot be removed, it is taken for
+    /// granted.
+    fn is_linked(&mut self) -> io::Result<bool>;
+
     /// The file's length, in bytes.
     fn len(&mut self) -> io::Result<u64>;
 

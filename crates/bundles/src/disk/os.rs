@@ -86,6 +86,16 @@ impl DiskFile for OsFile {
         io::Write::write(&mut self.0, bytes)
     }
 
+    #[cfg(unix)]
+    fn is_linked(&mut self) -> io::Result<bool> {
+        Ok(std::os::unix::fs::MetadataExt::nlink(&self.0.metadata()?) > 0)
+    }
+
+    #[cfg(not(unix))]
+    fn is_linked(&mut self) -> io::Result<bool> {
+        Ok(true)
+    }
+
     fn len(&mut self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
     }

@@ -37,6 +37,10 @@ impl DiskFile for SimFile {
         self.disk.operate(|state| state.write(self.id, offset, bytes))
     }
 
+    fn is_linked(&mut self) -> io::Result<bool> {
+        self.disk.operate(|state| Ok(state.tree.is_linked(self.id)))
+    }
+
     fn len(&mut self) -> io::Result<u64> {
         self.disk.operate(|state| {
             let len = state.tree.file(self.id)?.cached().len();

@@ -114,6 +114,13 @@ impl Tree {
         Ok(())
     }
 
+    pub(super) fn is_linked(&self, id: Id) -> bool {
+        self.nodes.values().any(|node| match node {
+            Node::Dir(entries) => entries.ids().any(|linked| linked == id),
+            Node::File(_) => false,
+        })
+    }
+
     /// Whether what is at this path, or below it, or that nothing is there, can be lost although it
     /// is synced.
     pub(super) fn is_in_doubt(&self, path: &Path) -> bool {

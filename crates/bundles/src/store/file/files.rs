@@ -152,8 +152,15 @@ pub(super) fn overwrite(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<()
 }
 
 fn write_new(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<Box<dyn DiskFile>, BundleError> {
-    remove_if_any(disk, path)?;
-    let mut file = disk.open(path, Access::CreateNew).attempt("create", path)?;
+    let mut file = match disk.open(path, Access::CreateNew) {
+        // What somebody left here who was killed.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            remove_if_any(disk, path)?;
+            disk.open(path, Access::CreateNew)
+        }
+        made => made,
+    }
+    .attempt("create", path)?;
     write_all_at(&mut *file, 0, bytes).attempt("write", path)?;
     Ok(file)
 }

@@ -1,10 +1,11 @@
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::files;
+use super::open_chunk::count;
 use super::place::Place;
-use crate::disk::{Access, Disk, DiskFile, Reader, write_all_at};
+use crate::disk::{Disk, DiskFile, write_all_at};
 use crate::error::{Attempt, BundleError};
 use crate::session::SessionId;
 
@@ -14,14 +15,18 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The right to write a session. The system takes it back when the process dies.
 ///
 /// Beside the lock lies an epoch, which every writer counts up. A lock does not hold everywhere, and
-/// its file may be removed, so a writer looks from time to time whether it is still the last. Where
+/// its file may be removed, so a writer looks before it writes whether it is still the last. Where
 /// there is no epoch, or a power loss took what it said, a writer goes on from one that nobody has
 /// had: counted from 1 again, it could be that of somebody who still writes.
 #[derive(Debug)]
 pub(super) struct Lock {
     _held: Held,
-    epoch: u64,
+    epoch: Box<dyn DiskFile>,
+    ours: Epoch,
 }
+
+/// How many times the session has been opened to write, as a line of its own.
+type Epoch = [u8; 21];
 
 impl Lock {
     /// That to write a session that is being made.
@@ -39,33 +44,43 @@ impl Lock {
             return Err(BundleError::OpenElsewhere { dir: place.dir().to_owned() });
         };
         let path = place.epoch();
-        let mut file = files::open_or_create(place.disk(), &path, "open")?;
-        let epoch = read_epoch(place)?.unwrap_or_else(unread).saturating_add(1);
-        let text = format!("{epoch:020}\n");
-        write_all_at(&mut *file, 0, text.as_bytes()).attempt("write to", &path)?;
-        Ok(Self { _held: held, epoch })
+        let mut epoch = files::open_or_create(place.disk(), &path, "open")?;
+        let found = read_epoch(&mut *epoch).attempt("read", &path)?;
+        let number = found.as_ref().and_then(number).unwrap_or_else(unread).saturating_add(1);
+        let text = format!("{number:020}\n").into_bytes();
+        let ours = Epoch::try_from(text).expect("each number has as many digits");
+        write_all_at(&mut *epoch, 0, &ours).attempt("write to", &path)?;
+        Ok(Self { _held: held, epoch, ours })
     }
 
     /// Fails if somebody else has opened the session since.
-    pub(super) fn check(&self, place: &Place) -> Result<(), BundleError> {
-        if read_epoch(place)? == Some(self.epoch) {
-            Ok(())
-        } else {
-            Err(BundleError::Fenced { dir: place.dir().to_owned() })
-        }
+    ///
+    /// It looks at the file that this writer counted up, which is fenced also if it was removed.
+    pub(super) fn check(&mut self, place: &Place) -> Result<(), BundleError> {
+        let epoch = &mut *self.epoch;
+        let is_ours = read_epoch(epoch).attempt("read", &place.epoch())? == Some(self.ours)
+            && epoch.is_linked().attempt("look at", &place.epoch())?;
+        if is_ours { Ok(()) } else { Err(BundleError::Fenced { dir: place.dir().to_owned() }) }
     }
 }
 
-/// The epoch of the last writer; `None` if there was none, or it cannot be read.
-fn read_epoch(place: &Place) -> Result<Option<u64>, BundleError> {
-    let path = &place.epoch();
-    let file = match place.disk().open(path, Access::Read) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        opened => opened.attempt("open", path)?,
-    };
-    let mut text = Vec::new();
-    Reader::new(file).take(32).read_to_end(&mut text).attempt("read", path)?;
-    Ok(str::from_utf8(&text).ok().and_then(|text| text.trim_end().parse().ok()))
+/// `None` where there is less than that.
+fn read_epoch(file: &mut dyn DiskFile) -> io::Result<Option<Epoch>> {
+    let mut epoch = Epoch::default();
+    let mut read = 0;
+    while read < epoch.len() {
+        match file.read_at(count(read), &mut epoch[read..]) {
+            Ok(0) => return Ok(None),
+            Ok(more) => read += more,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Some(epoch))
+}
+
+fn number(epoch: &Epoch) -> Option<u64> {
+    str::from_utf8(epoch).ok()?.trim_end().parse().ok()
 }
 
 /// A lock that is given back when this is dropped.
