@@ -14,7 +14,7 @@ use crate::event::EventKind;
 use crate::identity::Key;
 use crate::journal::{Fact, Open, Standing};
 use crate::run::count;
-use crate::step::{AtWork, decode, encode, receipt};
+use crate::step::{AtWork, Effect, decode, encode, receipt};
 
 impl RunContext {
     /// Runs a durable branch, named by the path of this context: when the journal holds its result,
@@ -132,6 +132,37 @@ impl RunContext {
             history.open_in_children(self.node.path())
         };
         self.close(open).await
+    }
+
+    /// The steps inside this context whose effect may have happened: they have an intent, and neither a
+    /// receipt nor a recorded failure. A pure step has no effect, and is none of them.
+    pub fn in_doubt(&self) -> Vec<Key> {
+        let open = self.env().run.history().open_inside(self.node.path());
+        let is_effect = |effect: Effect| effect != Effect::Pure;
+        let steps = open.into_iter().filter(|open| open.step.is_some_and(|(e, _)| is_effect(e)));
+        steps.map(|open| open.key).collect()
+    }
+
+    /// Ends what nobody will come by again: what is open inside this context is closed, steps in doubt
+    /// too. Nobody is asked what became of those, so the caller answers for it, as one does who has
+    /// taken their effects back.
+    ///
+    /// # Errors
+    /// `Parked` where the journal has stopped.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: what is closed stays closed.
+    pub async fn abandon(&self) -> Result<(), AgentError> {
+        let open = {
+            let mut history = self.env().run.history();
+            history.pass_inside(self.node.path());
+            history.open_inside(self.node.path())
+        };
+        for open in open.into_iter().rev() {
+            let closed = if open.signal { Fact::Withdrawn } else { Fact::Abandoned };
+            self.write(&open.key, closed).await?;
+        }
+        Ok(())
     }
 
     /// Closes everything that is open inside this context.

@@ -181,6 +181,11 @@ impl RunContext {
         Self { node: Arc::new(Node::new(env.clone(), parent.clone(), segment.clone())) }
     }
 
+    /// The same place, out of reach of what latches there.
+    pub(crate) fn shielded(&self) -> Self {
+        self.derive(self.env().clone(), Segment::Shielded)
+    }
+
     /// The same place, in an environment of its own.
     fn narrow(self, change: impl FnOnce(&mut Env)) -> Self {
         let mut env = Env::clone(self.env());

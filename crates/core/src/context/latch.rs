@@ -6,6 +6,7 @@ use futures::future::{Either, select};
 
 use super::RunContext;
 use crate::broken::Rule;
+use crate::context::node::Segment;
 use crate::error::AgentError;
 use crate::identity::Key;
 use crate::journal::{Fact, History};
@@ -113,6 +114,9 @@ impl RunContext {
         }
         let mut here = Some(self);
         while let Some(cx) = here {
+            if cx.node.segment == Segment::Shielded {
+                return None;
+            }
             if let Some(error) = cx.node.latch.get() {
                 return Some(error.clone());
             }

@@ -45,6 +45,11 @@ impl RunContext {
         self.node.path().clone()
     }
 
+    /// Whether the run has a journal, by which a later process goes on with it.
+    pub fn has_journal(&self) -> bool {
+        self.env().run.journal.is_some()
+    }
+
     /// How deep below the root of the run this context is; the root has depth 0.
     pub fn depth(&self) -> usize {
         let mut depth = 0;

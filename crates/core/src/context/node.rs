@@ -36,6 +36,8 @@ pub(crate) enum Segment {
     Attempt(u32),
     /// The same place, in a narrower environment.
     Narrowed,
+    /// The same place, which the latches there and around it do not reach.
+    Shielded,
 }
 
 impl Segment {
@@ -114,7 +116,9 @@ impl Node {
         self.path.get_or_init(|| {
             let above = self.parent.as_ref().map_or("", |parent| parent.node.path().as_str());
             match &self.segment {
-                Segment::Root | Segment::Attempt(_) | Segment::Narrowed => Key::new(above),
+                Segment::Root | Segment::Attempt(_) | Segment::Narrowed | Segment::Shielded => {
+                    Key::new(above)
+                }
                 Segment::Named(name, ordinal) => keyed(above, Sigil::Child, name, *ordinal),
                 Segment::Index(index) => at(above, |text| push_number(text, *index)),
                 Segment::Keyed(name) => at(above, |text| text.push_str(name.as_str())),
@@ -127,7 +131,9 @@ impl Node {
     pub(crate) fn name(&self) -> Option<&str> {
         match (&self.segment, &self.parent) {
             (Segment::Named(name, _), _) => Some(name.as_str()),
-            (Segment::Attempt(_) | Segment::Narrowed, Some(parent)) => parent.node.name(),
+            (Segment::Attempt(_) | Segment::Narrowed | Segment::Shielded, Some(parent)) => {
+                parent.node.name()
+            }
             _ => None,
         }
     }
@@ -202,7 +208,7 @@ impl Node {
     /// The node that keeps the ordinals and the latch of this place.
     pub(crate) fn anchor(&self) -> &Self {
         match (&self.segment, &self.parent) {
-            (Segment::Narrowed, Some(parent)) => parent.node.anchor(),
+            (Segment::Narrowed | Segment::Shielded, Some(parent)) => parent.node.anchor(),
             _ => self,
         }
     }

@@ -84,6 +84,20 @@ impl<T: Send + 'static> Scope<T> {
         Ok(Self { tasks: Some(Tasks::open(cx)?) })
     }
 
+    /// Opens a scope for what has to be done in any case, such as taking back what was done: its tasks
+    /// see neither the cancellation nor the deadline of the context, nor that it has latched. Only
+    /// [`stop`](Self::stop) and [`close`](Self::close) stop them.
+    ///
+    /// Dropped, it lets its tasks go on. The scopes around it, and
+    /// [`Run::quiesce`](crate::Run::quiesce), wait until they have ended, whatever their grace is, so
+    /// each task bounds itself. A runtime that shuts down ends them as a crash would.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn shielded(cx: &RunContext) -> Result<Self, AgentError> {
+        Ok(Self { tasks: Some(Tasks::shielded(cx)?) })
+    }
+
     /// How long tasks may take to end once they were asked to, unless a scope above is being stopped
     /// too; 5 seconds by default.
     pub fn with_grace(mut self, grace: Duration) -> Self {

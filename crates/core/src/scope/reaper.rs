@@ -7,7 +7,8 @@ use super::live::Reaping;
 use super::phase::Phase;
 use super::tasks::Tasks;
 
-/// Ends the tasks of a scope that was dropped, as the scope itself would have done.
+/// Ends the tasks of a scope that was dropped, as the scope itself would have done. Those of a shielded
+/// one end by themselves.
 ///
 /// The task that does so is awaited, and no secret: it holds the tokens of the scopes around it, so
 /// that they do not close, nor the run become quiet, before it has ended.
@@ -23,7 +24,9 @@ pub(super) fn reap<T: Send + 'static>(mut tasks: Tasks<T>) {
     }
     // Without a runtime nobody could wait: the tasks are aborted and fenced as they are dropped.
     let Ok(runtime) = Handle::try_current() else { return };
-    tasks.stop();
+    if !tasks.is_shielded {
+        tasks.stop();
+    }
     if matches!(tasks.phase, Phase::Stopping(_)) && tasks.env.stop.is_over_around() {
         // What is around it aborts: there is no grace left.
         tasks.advance(None);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::future::{BoxFuture, Either, FutureExt, select};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
-use tokio_util::sync::DropGuard;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::live::Fence;
 use super::phase::{Cause, Phase, fix_abort, stopped};
@@ -29,6 +29,8 @@ pub(super) struct Tasks<T> {
     pub(super) cx: RunContext,
     pub(super) env: Arc<Env>,
     pub(super) live: Arc<Live>,
+    /// Whether the tasks go on when the scope is dropped.
+    pub(super) is_shielded: bool,
     ended: Ended,
     pub(super) set: JoinSet<Task<T>>,
     pub(super) running: HashMap<Id, Running>,
@@ -47,23 +49,42 @@ impl<T: Send + 'static> Tasks<T> {
     pub(super) fn open(cx: &RunContext) -> Result<Self, AgentError> {
         cx.check_not_nested(|| cx.path())?;
         cx.check_open()?;
+        let above = cx.env();
+        let (token, stop) = (above.token.child_token(), Stop::below(&above.stop));
+        Self::open_in(cx, &token, |env| Env { stop, ..env }, RunContext::clone)
+    }
+
+    /// Tasks that go on whatever happens around them.
+    pub(super) fn shielded(cx: &RunContext) -> Result<Self, AgentError> {
+        cx.check_not_nested(|| cx.path())?;
+        cx.check_unfenced()?;
+        let stop = Arc::default();
+        let shield = |env| Env { stop, deadline: None, deadline_wall: None, ..env };
+        let tasks = Self::open_in(cx, &CancellationToken::new(), shield, RunContext::shielded)?;
+        Ok(Self { is_shielded: true, ..tasks })
+    }
+
+    fn open_in(
+        cx: &RunContext,
+        token: &CancellationToken,
+        change: impl FnOnce(Env) -> Env,
+        place: impl FnOnce(&RunContext) -> RunContext,
+    ) -> Result<Self, AgentError> {
         let cancelled = || AgentError::Cancelled { key: cx.path() };
         let parent = cx.env().live.upgrade().ok_or_else(cancelled)?;
         let (live, ended) = Live::new(Some(parent));
-        let above = cx.env();
-        let token = above.token.child_token();
-        let env = Arc::new(Env {
+        let env = Arc::new(change(Env {
             room: Room::default(),
             live: Arc::downgrade(&live),
             token: Arc::new(token.clone()),
-            stop: Stop::below(&above.stop),
-            ..Env::clone(above)
-        });
+            ..Env::clone(cx.env())
+        }));
         let watched = env.clone();
         let watch = async move { Some(stopped(&watched).await) }.boxed();
         Ok(Self {
-            cx: cx.clone(),
+            cx: place(cx),
             env,
+            is_shielded: false,
             fence: Fence(Some(live.clone())),
             live,
             ended,
@@ -75,7 +96,7 @@ impl<T: Send + 'static> Tasks<T> {
             grace: GRACE,
             phase: Phase::Open,
             watch,
-            _cancel: token.drop_guard(),
+            _cancel: token.clone().drop_guard(),
         })
     }
 

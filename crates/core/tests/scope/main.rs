@@ -8,6 +8,7 @@ mod deadline;
 mod dropped;
 mod leaked;
 mod panics;
+mod shielded;
 mod stop;
 mod tree;
 mod zombie;

@@ -1,0 +1,138 @@
+//! A shielded scope goes on whatever happens around it, and everybody waits for it.
+
+use std::time::Duration;
+
+use common::{reopen, settle};
+use futures::FutureExt;
+use maniple_core::{
+    AgentError, Effect, Fact, Key, MemoryJournal, Run, RunContext, Scope, agent_fn,
+};
+use tokio::time::{Instant, sleep};
+
+use crate::common;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Two steps, which take so long each.
+async fn steps(cx: RunContext, takes: Duration) -> Result<(), AgentError> {
+    for name in ["first", "second"] {
+        let body = |(), _| async move {
+            sleep(takes).await;
+            Ok(())
+        };
+        cx.step(name, Effect::Idempotent, (), body).await?;
+    }
+    Ok(())
+}
+
+async fn shielded(cx: &RunContext) -> Result<Scope<()>, AgentError> {
+    let mut scope = Scope::shielded(cx)?;
+    let child = scope.child("undo");
+    scope.spawn(child, |cx| steps(cx, 20 * SECOND));
+    settle().await;
+    Ok(scope)
+}
+
+fn receipts(journal: &MemoryJournal) -> usize {
+    journal.records().iter().filter(|r| matches!(r.fact, Fact::Receipt { .. })).count()
+}
+
+/// Executes an agent with a shielded scope, and does something to it while that works.
+async fn during(journal: &MemoryJournal, run: &Run, harm: impl FnOnce(&Run)) -> Duration {
+    let began = Instant::now();
+    let agent = agent_fn("agent", |(): (), cx| async move {
+        let mut scope = shielded(&cx).await?;
+        scope.next().await.expect("it has a task").result
+    });
+    let mut executing = Box::pin(run.execute(agent, ()));
+    assert!((&mut executing).now_or_never().is_none());
+    settle().await;
+    sleep(SECOND).await;
+    harm(run);
+    let _ = executing.await;
+    run.quiesce().await;
+    assert_eq!(receipts(journal), 2, "both steps have ended");
+    began.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancellation_does_not_reach_it() {
+    let journal = MemoryJournal::new();
+    let run = reopen(&journal).await;
+    // It takes longer than the grace, after which the agent around it is aborted.
+    assert_eq!(during(&journal, &run, Run::cancel).await.as_secs(), 40);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_does_a_deadline() {
+    let journal = MemoryJournal::new();
+    let builder = Run::builder("test").with_journal(journal.clone()).with_deadline(3 * SECOND);
+    let run = builder.open().await.unwrap();
+    assert_eq!(during(&journal, &run, |_| {}).await.as_secs(), 40);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropped_it_goes_on_and_is_waited_for() {
+    let journal = MemoryJournal::new();
+    let run = reopen(&journal).await;
+    let began = Instant::now();
+    let mut around = Scope::open(&run.context()).unwrap();
+    let child = around.child("around");
+    around.spawn(child, |cx| async move {
+        drop(shielded(&cx).await?);
+        Ok(())
+    });
+    around.next().await.unwrap().result.unwrap();
+    assert_eq!(around.close().await, 0);
+    assert_eq!(began.elapsed().as_secs(), 40);
+    assert_eq!(receipts(&journal), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn asked_to_stop_it_stops() {
+    let journal = MemoryJournal::new();
+    let run = reopen(&journal).await;
+    let mut scope = shielded(&run.context()).await.unwrap().with_grace(SECOND);
+    scope.stop();
+    let ended = scope.next().await.unwrap().result.unwrap_err();
+    assert_eq!(ended.class(), maniple_core::Class::Cancelled);
+    assert_eq!(receipts(&journal), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_context_that_has_latched_holds_nothing_up_behind_the_shield() {
+    let journal = MemoryJournal::new();
+    let run = reopen(&journal).await;
+    let cx = run.context().child("agent");
+    let waiting: Result<bool, _> = cx.signal("approval").await;
+    assert!(matches!(waiting, Err(AgentError::Suspended { .. })));
+    steps(cx.child("bare"), SECOND).await.unwrap_err();
+    let mut scope = Scope::shielded(&cx).unwrap();
+    let child = scope.child("undo");
+    scope.spawn(child, |cx| steps(cx, SECOND));
+    scope.next().await.unwrap().result.unwrap();
+    assert_eq!(receipts(&journal), 2);
+}
+
+#[tokio::test]
+async fn what_is_in_doubt_is_named_and_can_be_abandoned() {
+    let run = reopen(&MemoryJournal::new()).await;
+    let cx = run.context().child("agent");
+    assert_eq!(cx.in_doubt(), []);
+    for (name, effect) in [
+        ("read", Effect::Pure),
+        ("put", Effect::Idempotent),
+        ("pay", Effect::Irreversible),
+        ("move", Effect::Reversible),
+    ] {
+        let lost = |(), _| async {
+            Err::<(), _>(AgentError::new(maniple_core::Class::Indeterminate, "lost"))
+        };
+        cx.step(name, effect, (), lost).await.unwrap_err();
+    }
+    cx.step("done", Effect::Reversible, (), |(), _| async { Ok(()) }).await.unwrap();
+    let keys = ["/agent/move", "/agent/pay", "/agent/put"].map(Key::new);
+    assert_eq!(cx.in_doubt(), keys);
+    cx.abandon().await.unwrap();
+    assert_eq!(cx.in_doubt(), []);
+}
