@@ -143,6 +143,11 @@ impl RunContext {
         steps.map(|open| open.key).collect()
     }
 
+    /// Whether anything is journaled of this context, or inside of it.
+    pub fn has_records(&self) -> bool {
+        self.env().run.history().has_entries(self.node.path())
+    }
+
     /// Ends what nobody will come by again: what is open inside this context is closed, steps in doubt
     /// too. Nobody is asked what became of those, so the caller answers for it, as one does who has
     /// taken their effects back.

@@ -64,6 +64,7 @@ mod parts;
 mod pipeline;
 mod policy;
 mod report;
+mod saga;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 
@@ -82,6 +83,10 @@ pub use pipeline::{
 };
 pub use policy::{FailFast, Policy, Tolerant};
 pub use report::{PatternReport, Reported};
+pub use saga::{
+    Before, Compensated, Decision, Given, Handle, Saga, SagaBuilder, SagaError, Settled,
+    StepBuilder, Stuck, Undo, Undoable,
+};
 
 /// How long children that are stopped may take to end, unless a pattern is told otherwise.
 const GRACE: Duration = Duration::from_secs(5);

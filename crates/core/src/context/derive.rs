@@ -3,14 +3,15 @@ use std::time::{Duration, SystemTime};
 
 use super::RunContext;
 use super::env::Env;
-use super::node::{Node, Segment};
+use super::node::{Node, Segment, at};
 use crate::broken::Rule;
 use crate::budget::Budget;
 use crate::error::AgentError;
-use crate::identity::{Name, Sigil};
+use crate::identity::{Key, Name, Sigil};
 use crate::journal::{Fact, Payload};
 use crate::permission::Permissions;
 use crate::scope::after;
+use crate::scratch::push_number;
 
 /// The key of a child that is one of many: its index, or a text that is unique among them, such as
 /// the path of a file. The text `5` and the index 5 are two keys.
@@ -38,6 +39,16 @@ impl From<&str> for ChildKey {
 impl From<String> for ChildKey {
     fn from(name: String) -> Self {
         Self::from(name.as_str())
+    }
+}
+
+impl Key {
+    /// The key of the context that [`RunContext::child_at`] makes in the context of this key.
+    pub fn child_at(&self, key: impl Into<ChildKey>) -> Self {
+        match key.into().0 {
+            Place::Index(index) => at(self.as_str(), |text| push_number(text, index)),
+            Place::Name(name) => at(self.as_str(), |text| text.push_str(name.as_str())),
+        }
     }
 }
 

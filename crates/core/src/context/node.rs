@@ -223,7 +223,7 @@ impl Node {
 }
 
 /// The key of one of many inside a context.
-fn at(above: &str, which: impl FnOnce(&mut String)) -> Key {
+pub(super) fn at(above: &str, which: impl FnOnce(&mut String)) -> Key {
     scratch(|text| {
         text.push_str(above);
         text.push('[');

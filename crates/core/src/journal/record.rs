@@ -25,6 +25,15 @@ pub struct Record {
 }
 
 impl Record {
+    /// The context whose pattern was settled, and how, where that is what happened; see
+    /// [`RunContext::settle`](crate::RunContext::settle).
+    pub fn settlement(&self) -> Option<(Key, &Payload)> {
+        let Fact::Decided { value } = &self.fact else { return None };
+        let (place, name) = self.key.as_str().rsplit_once(':')?;
+        let is_settlement = name == "%settled" || name.starts_with("%settled@");
+        is_settlement.then(|| (Key::new(place), value))
+    }
+
     /// The receipt of a success without its output, for a store that keeps no secrets: what it then
     /// writes says that the step or branch succeeded, but not with what.
     ///

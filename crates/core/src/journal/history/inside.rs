@@ -173,6 +173,11 @@ impl History {
         })
     }
 
+    /// Whether anything is recorded at or inside `outer`.
+    pub(crate) fn has_entries(&self, outer: &Key) -> bool {
+        self.entry(outer).is_some() || self.entries_inside(outer).next().is_some()
+    }
+
     /// What the open step of this key has set aside.
     pub(crate) fn reserved(&self, key: &Key) -> Budget {
         match self.entry(key).map(|entry| &entry.body) {

@@ -1,0 +1,205 @@
+//! Steps that are taken back where a later one fails.
+
+mod act;
+mod builder;
+mod desk;
+mod drive;
+mod error;
+mod graph;
+mod handle;
+mod machine;
+mod plan;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use maniple_core::{AgentError, BaseAgent, RunContext, Scope};
+use serde::Serialize;
+use tokio::time::Instant;
+
+pub use act::Undo;
+pub use builder::{SagaBuilder, StepBuilder, Undoable};
+pub use desk::{Decision, Stuck};
+use drive::{Driver, Outcome};
+pub use error::{Compensated, SagaError};
+use handle::sealed::Any;
+pub use handle::{Before, Given, Handle};
+use plan::Plan;
+
+use crate::report::{PatternReport, Reported};
+
+/// Steps of which each can be taken back, so that all of them happen or none does.
+///
+/// A saga is a graph of steps, added with [`builder`](Self::builder): each comes after the one before it
+/// unless it says otherwise, and those that do not come after each other run at the same time. It ends in
+/// one of three ways, and in no other:
+///
+/// - *Committed*: every step is done.
+/// - *Compensated*: a step has failed, and every step that was completed, or of which it is not known
+///   whether it happened, was taken back; none before what comes after it was. As an agent, the
+///   saga then fails with [`Compensated`], which is permanent.
+/// - *Parked*: an operator has to decide ([`SagaOperator`](crate::SagaOperator)), because an undo has
+///   failed, or because a step that cannot be taken back is done, or may be. Everything else is done
+///   before.
+///
+/// Cancelled, out of time, out of budget or dropped, a saga is taken back, too; killed, it goes on where
+/// it was when its run is opened again and executed. Undos are out of reach of what stops the saga: each
+/// has its own [time](SagaBuilder::with_undo_within), and whoever waits for the saga, waits for them. A
+/// step that waits for a signal is no failure: the steps beside it finish, and the saga waits.
+///
+/// Every step is journaled without being asked to, and so is what the saga decides, before it is acted on:
+/// that it is taken back, and what was done by then. A change of the steps of a saga that is under way is
+/// [`Diverged`](AgentError::Diverged).
+///
+/// The term is that of H. Garcia-Molina and K. Salem, *Sagas*, SIGMOD 1987.
+///
+/// ```
+/// use maniple_core::{AgentError, Effect, Run};
+/// use maniple_orchestration::{Compensated, Saga};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), AgentError> {
+/// let mut trip = Saga::builder("trip");
+/// let flight = trip
+///     .step("flight")
+///     .run(Effect::Reversible, |to: String, (), _| async move { Ok(format!("a flight to {to}")) })
+///     .undo(|booked, _| async move {
+///         // `None` where it is not known whether it was booked.
+///         assert_eq!(booked.output.as_deref(), Some("a flight to Rome"));
+///         Ok(())
+///     });
+/// trip.step("hotel")
+///     .given(flight)
+///     .run(Effect::Reversible, |to, flight: String, _| async move {
+///         println!("{flight} is booked");
+///         Err::<String, _>(AgentError::permanent(format!("no room in {to}")))
+///     })
+///     .undo(|_, _| async { Ok(()) });
+/// let trip = trip.build(flight)?;
+///
+/// let run = Run::builder("example").open().await?;
+/// let error = run.execute(trip, "Rome".into()).await.unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     r#"step "hotel" failed (no room in Rome), and what was done was taken back: flight"#
+/// );
+/// # Ok(())
+/// # }
+/// ```
+pub struct Saga<I, O> {
+    name: String,
+    plan: Arc<Plan>,
+    read: fn(&[Any]) -> O,
+    input: std::marker::PhantomData<fn(I)>,
+}
+
+/// How a saga has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settled<O> {
+    /// Every step is done.
+    Committed(O),
+    /// Everything was taken back.
+    Compensated(Compensated),
+}
+
+impl<I: Clone + Serialize + Send + Sync + 'static> Saga<I, ()> {
+    /// A saga that is yet to be built.
+    pub fn builder(name: impl Into<String>) -> SagaBuilder<I> {
+        SagaBuilder::new(name.into())
+    }
+}
+
+impl<I, O> Saga<I, O>
+where
+    I: Clone + Serialize + Send + Sync + 'static,
+    O: Send + 'static,
+{
+    fn new(name: String, plan: Plan, read: fn(&[Any]) -> O) -> Self {
+        Self { name, plan: Arc::new(plan), read, input: std::marker::PhantomData }
+    }
+
+    /// As [`run`](BaseAgent::run), where that everything was taken back is no failure.
+    ///
+    /// # Errors
+    /// `Parked` where an operator has to decide, `Suspended` where a step waits for a signal, and
+    /// `Diverged` where the journal knows another saga.
+    ///
+    /// # Cancel safety
+    /// Dropped, the saga stops its steps and takes back what was done. The scopes around it, and
+    /// [`Run::quiesce`](maniple_core::Run::quiesce), wait for that.
+    pub async fn settle(&self, input: I, cx: &RunContext) -> Result<Settled<O>, AgentError> {
+        self.settle_reported(input, cx).await.result
+    }
+
+    /// As [`settle`](Self::settle), with what was measured of the steps. What is taken back is no part of
+    /// the report, but for the time.
+    ///
+    /// # Cancel safety
+    /// As for [`settle`](Self::settle).
+    pub async fn settle_reported(&self, input: I, cx: &RunContext) -> Reported<Settled<O>> {
+        let began = Instant::now();
+        let (result, report) = match self.drive(input, cx).await {
+            Ok((outcome, report)) => (outcome, report),
+            Err(error) => (Err(error), PatternReport::default()),
+        };
+        let result = result.map(|outcome| match outcome {
+            Outcome::Committed(made) => Settled::Committed((self.read)(&made)),
+            Outcome::Compensated(compensated) => Settled::Compensated(compensated),
+        });
+        Reported { result, report: PatternReport { wall: began.elapsed(), ..report } }
+    }
+
+    async fn drive(
+        &self,
+        input: I,
+        cx: &RunContext,
+    ) -> Result<(Result<Outcome, AgentError>, PatternReport), AgentError> {
+        let mut scope = Scope::shielded(cx)?;
+        let (name, plan) = (self.name.as_str().into(), self.plan.clone());
+        let driver = Driver::new(name, plan, Arc::new(input), cx.clone(), scope.children());
+        scope.spawn_worker(async move { Ok(driver.run().await) });
+        let done = scope.next().await.expect("a scope answers once for its task");
+        scope.close().await;
+        done.result
+    }
+}
+
+impl<I, O> Saga<I, O> {
+    /// What it is made of, to be put into another.
+    fn into_parts(self) -> (Plan, fn(&[Any]) -> O) {
+        (Arc::unwrap_or_clone(self.plan), self.read)
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<I, O> BaseAgent for Saga<I, O>
+where
+    I: Clone + Serialize + Send + Sync + 'static,
+    O: Send + 'static,
+{
+    type Input = I;
+    type Output = O;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn run(&self, input: I, cx: &RunContext) -> Result<O, AgentError> {
+        match self.settle(input, cx).await? {
+            Settled::Committed(output) => Ok(output),
+            Settled::Compensated(compensated) => Err(compensated.into()),
+        }
+    }
+}
+
+impl<I, O> fmt::Debug for Saga<I, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let steps: Vec<&str> = self.plan.graph.nodes.iter().map(|node| &*node.name).collect();
+        f.debug_struct("Saga")
+            .field("name", &self.name)
+            .field("steps", &steps)
+            .finish_non_exhaustive()
+    }
+}

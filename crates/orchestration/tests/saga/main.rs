@@ -1,0 +1,5 @@
+//! What a saga does: in which order, what is taken back, and where it waits for an operator.
+#![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
+mod basics;
+mod world;
