@@ -84,8 +84,9 @@ pub use pipeline::{
 pub use policy::{FailFast, Policy, Tolerant};
 pub use report::{PatternReport, Reported};
 pub use saga::{
-    Before, Compensated, Decision, Given, Handle, Saga, SagaBuilder, SagaError, Settled,
-    StepBuilder, Stuck, Undo, Undoable,
+    Before, Compensated, Decision, Given, Handle, OperatorError, ParkedStep, ParkedSteps, Saga,
+    SagaBuilder, SagaError, SagaOperator, Settled, StepBuilder, StepState, StepStatus, Stuck, Undo,
+    Undoable,
 };
 
 /// How long children that are stopped may take to end, unless a pattern is told otherwise.

@@ -16,6 +16,7 @@ use super::handle::Value;
 use super::handle::sealed::Any;
 use super::machine::{Machine, Step};
 use super::plan::{Kind, Plan, Reversal, Slot};
+use super::{ABORT, DO, UNDO};
 use crate::fan_out::End;
 use crate::report::PatternReport;
 
@@ -31,11 +32,11 @@ pub(super) enum Outcome {
 
 /// That a saga is taken back, as it is journaled before anything is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Aborted {
-    step: Arc<str>,
+pub(super) struct Aborted {
+    pub(super) step: Arc<str>,
     error: RecordedError,
     completed: BTreeSet<String>,
-    in_doubt: BTreeSet<String>,
+    pub(super) in_doubt: BTreeSet<String>,
 }
 
 /// What the steps have come to when none runs any more.
@@ -95,12 +96,12 @@ impl Driver {
             return Ok(Outcome::Compensated(compensated));
         }
         here.check_shape(&self.shape())?;
-        let undos = self.shield.child("undo");
+        let undos = self.shield.child(UNDO);
         let undos = match self.plan.undo_budget {
             Some(reserve) => undos.with_budget(reserve)?,
             None => undos,
         };
-        let abort = self.shield.child("abort");
+        let abort = self.shield.child(ABORT);
         let known: Option<Aborted> = abort.settlement_for_good()?;
         let aborted = if let Some(aborted) = known {
             let graph = self.plan.graph.clone();
@@ -402,7 +403,7 @@ impl Action {
         let mut again: Option<String> = None;
         loop {
             // What was decided about one try leads to the next, which has the next names.
-            let (place, desk) = (cx.child("do"), Desk::next(&cx));
+            let (place, desk) = (cx.child(DO), Desk::next(&cx));
             let note = match (desk.note()?, again.take()) {
                 (Some(note), _) => note,
                 (None, Some(reason)) => self.park(&desk, Stuck::Action, reason).await?,
@@ -453,7 +454,7 @@ impl Action {
     /// Takes it back; whether an operator says that it is not needed any more.
     async fn take_back(self, cx: RunContext) -> Result<bool, AgentError> {
         loop {
-            let (place, desk) = (cx.child("undo"), Desk::next(&cx));
+            let (place, desk) = (cx.child(UNDO), Desk::next(&cx));
             let note = match (desk.note()?, &self.plan.parts[self.step].reversal) {
                 (_, Reversal::Nothing) => return Ok(false),
                 (Some(note), _) => note,

@@ -8,6 +8,8 @@ mod error;
 mod graph;
 mod handle;
 mod machine;
+mod operator;
+mod picture;
 mod plan;
 
 use std::fmt;
@@ -25,9 +27,17 @@ use drive::{Driver, Outcome};
 pub use error::{Compensated, SagaError};
 use handle::sealed::Any;
 pub use handle::{Before, Given, Handle};
+pub use operator::{OperatorError, ParkedStep, ParkedSteps, SagaOperator};
+pub use picture::{StepState, StepStatus};
 use plan::Plan;
 
 use crate::report::{PatternReport, Reported};
+
+/// The names of the contexts in which a step is done, and taken back.
+const DO: &str = "do";
+const UNDO: &str = "undo";
+/// The name of that in which it is settled that a saga is taken back.
+const ABORT: &str = "abort";
 
 /// Steps of which each can be taken back, so that all of them happen or none does.
 ///
