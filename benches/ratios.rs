@@ -2,7 +2,8 @@
 //!
 //! `cargo bench -p benches --bench ratios`, and `… -- fan-out brief` for some groups only: `fan-out`
 //! (what a no-op item costs in each pattern), `sleepers` (agents that only wait), `memory` (heap per
-//! child), `policies` (what each adds to a call), `sessions` (what a log costs
+//! child), `policies` (what each adds to a call), `saga` (what one
+//! adds to its steps), `sessions` (what a log costs
 //! over the system calls under it) and `brief` (the example).
 //!
 //! Machines are noisy, so no figure is a time: what is measured and what it is measured against take
@@ -17,6 +18,8 @@ mod fan_out;
 mod memory;
 #[path = "ratios/policies.rs"]
 mod policies;
+#[path = "ratios/saga.rs"]
+mod saga;
 #[path = "ratios/sessions.rs"]
 mod sessions;
 #[path = "ratios/sleepers.rs"]
@@ -24,7 +27,8 @@ mod sleepers;
 
 use benches::table::{Failed, heading, runtime};
 
-const GROUPS: [&str; 6] = ["fan-out", "sleepers", "memory", "policies", "sessions", "brief"];
+const GROUPS: [&str; 7] =
+    ["fan-out", "sleepers", "memory", "policies", "saga", "sessions", "brief"];
 
 fn main() -> Result<(), Failed> {
     if let Some(folder) = brief::asked_for_plain_loop() {
@@ -39,6 +43,7 @@ fn main() -> Result<(), Failed> {
             "sleepers" => sleepers::rows(&runtime)?,
             "memory" => memory::rows()?,
             "policies" => policies::rows(&runtime)?,
+            "saga" => saga::rows(&runtime)?,
             "sessions" => sessions::rows(&runtime)?,
             _ => brief::rows()?,
         }

@@ -396,8 +396,16 @@ impl Action {
         Note { saga: String::from(&*self.saga), step, stuck, reason }
     }
 
-    /// Does it, and lets an operator decide where it may have happened and cannot be taken back.
     async fn run(self, cx: RunContext) -> Result<Acted, AgentError> {
+        match self.plan.parts[self.step].reversal {
+            // In a box, since few come by there, and all would be larger by it.
+            Reversal::Never => Box::pin(self.run_or_ask(cx)).await,
+            Reversal::By(_) | Reversal::Nothing => self.act(&cx.child(DO)).await.map(Acted::Made),
+        }
+    }
+
+    /// Does it, and lets an operator decide where it may have happened.
+    async fn run_or_ask(self, cx: RunContext) -> Result<Acted, AgentError> {
         let part = &self.plan.parts[self.step];
         // Why it is parked once more, where it is not tried again before.
         let mut again: Option<String> = None;
@@ -408,12 +416,11 @@ impl Action {
                 (Some(note), _) => note,
                 (None, Some(reason)) => self.park(&desk, Stuck::Action, reason).await?,
                 (None, None) => {
-                    let acting = place.invoke(|place| part.act.act(&self.work(), place)).await;
-                    let error = match acting {
+                    let error = match self.act(&place).await {
                         Ok(value) => return Ok(Acted::Made(value)),
                         Err(error) => error,
                     };
-                    if !self.is_stuck(&error, &place) || cx.check().is_err() {
+                    if !is_stuck(&error, &place) || cx.check().is_err() {
                         return Err(error);
                     }
                     self.park(&desk, Stuck::Action, error.to_string()).await?
@@ -440,15 +447,9 @@ impl Action {
         }
     }
 
-    /// Whether nobody but an operator can go on.
-    fn is_stuck(&self, error: &AgentError, place: &RunContext) -> bool {
-        let doubts = place.in_doubt();
-        let is_doubtful = match error {
-            AgentError::Journal { .. } | AgentError::Suspended { .. } => false,
-            AgentError::Parked { step, .. } => doubts.contains(step),
-            _ => error.class() != Class::Diverged && !doubts.is_empty(),
-        };
-        is_doubtful && matches!(self.plan.parts[self.step].reversal, Reversal::Never)
+    async fn act(&self, place: &RunContext) -> Result<Value, AgentError> {
+        let act = &self.plan.parts[self.step].act;
+        place.invoke(|place| act.act(&self.work(), place)).await
     }
 
     /// Takes it back; whether an operator says that it is not needed any more.
@@ -486,6 +487,16 @@ impl Action {
         let note = self.note(stuck, reason);
         desk.put(&note).await?;
         Ok(note)
+    }
+}
+
+/// Whether nobody but an operator can tell what became of a step that cannot be taken back.
+fn is_stuck(error: &AgentError, place: &RunContext) -> bool {
+    let doubts = place.in_doubt();
+    match error {
+        AgentError::Journal { .. } | AgentError::Suspended { .. } => false,
+        AgentError::Parked { step, .. } => doubts.contains(step),
+        _ => error.class() != Class::Diverged && !doubts.is_empty(),
     }
 }
 
