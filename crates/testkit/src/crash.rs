@@ -1,8 +1,8 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::future::{BoxFuture, FutureExt, pending, ready};
-use maniple_core::{Journal, JournalError, MemoryJournal, Record};
+use futures::future::{BoxFuture, FutureExt, ready};
+use maniple_core::{Journal, JournalError, MemoryJournal, Record, Source};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -108,12 +108,15 @@ struct State {
 }
 
 /// How dead the process is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     Alive,
     /// Nothing becomes durable any more.
     Losing,
     Dead,
+    /// What the process was to its end is known, and whatever of it still waits is told to end: a
+    /// process takes its tasks along, and the run's own would wait for ever.
+    Buried,
 }
 
 impl CrashJournal {
@@ -127,19 +130,29 @@ impl CrashJournal {
     }
 
     pub(crate) fn is_dead(&self) -> bool {
-        *self.phase.borrow() == Phase::Dead
+        *self.phase.borrow() >= Phase::Dead
     }
 
-    pub(crate) fn kill(&self) {
-        self.phase.send_replace(Phase::Dead);
+    pub(crate) fn bury(&self) {
+        self.phase.send_replace(Phase::Buried);
     }
 
     /// Waits until the process is in this phase, or a later one.
     pub(crate) async fn reaches(&self, phase: Phase) {
         let mut phases = self.phase.subscribe();
-        let reached = |now: &Phase| *now == phase || *now == Phase::Dead;
+        let reached = |now: &Phase| *now >= phase;
         // The sender is a part of `self`, so the channel stays open.
         let _ = phases.wait_for(reached).await;
+    }
+
+    /// An append that is never answered while anybody could see it.
+    fn lost(&self) -> BoxFuture<'static, Result<(), JournalError>> {
+        let journal = self.clone();
+        let answer = async move {
+            journal.reaches(Phase::Buried).await;
+            Err(JournalError::Stopped { source: Source::new("the process has died") })
+        };
+        answer.boxed()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -151,7 +164,7 @@ impl Journal for CrashJournal {
     fn append(&self, record: Record) -> BoxFuture<'static, Result<(), JournalError>> {
         let mut state = self.state();
         if *self.phase.borrow() != Phase::Alive {
-            return pending().boxed();
+            return self.lost();
         }
         let place = state.taken;
         state.taken += 1;
@@ -166,7 +179,7 @@ impl Journal for CrashJournal {
                 }
                 let phase = if moment == Moment::Lost { Phase::Losing } else { Phase::Dead };
                 self.phase.send_replace(phase);
-                pending().boxed()
+                self.lost()
             }
         }
     }

@@ -178,7 +178,7 @@ impl Machine {
             }
         };
         let crashed = result.is_none();
-        journal.kill();
+        journal.bury();
         let stats = run.stats();
         run.quiesce().await;
         drop(run);

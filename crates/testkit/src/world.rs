@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::future::pending;
 use maniple_core::{
     AgentError, Fact, IdempotencyKey, Key, Outcome, Payload, Reconciled, Reconciler, StepContext,
     reconciler_fn,
@@ -12,7 +11,7 @@ use maniple_core::{
 use serde::Serialize;
 use tokio::sync::Notify;
 
-use crate::crash::CrashJournal;
+use crate::crash::{CrashJournal, Phase};
 use crate::random::Random;
 
 /// Something that a rule forbids and that happened all the same.
@@ -166,7 +165,7 @@ impl Process {
     ) -> Result<T, AgentError> {
         self.jitter().await;
         if self.journal.is_dead() {
-            return pending().await;
+            return self.end().await;
         }
         self.note(step);
         let result = effect();
@@ -178,9 +177,15 @@ impl Process {
         }
         self.jitter().await;
         if self.journal.is_dead() {
-            return pending().await;
+            return self.end().await;
         }
         result
+    }
+
+    /// Waits until nobody can see what comes after.
+    async fn end<T>(&self) -> Result<T, AgentError> {
+        self.journal.reaches(Phase::Buried).await;
+        Err(AgentError::transient("the process has died"))
     }
 
     /// Says that a step has returned to its agent: its receipt must be durable by now.
