@@ -22,6 +22,7 @@ mod place;
 mod policy;
 mod retry;
 mod rules;
+mod saga;
 mod settled;
 mod signal;
 mod step;

@@ -8,7 +8,8 @@ use maniple_core::Rule;
 
 use crate::common::break_rule;
 use crate::{
-    branch, budget, cancel, deadline, nested, panic, place, retry, settled, signal, step, withheld,
+    branch, budget, cancel, deadline, nested, panic, place, retry, saga, settled, signal, step,
+    withheld,
 };
 
 macro_rules! tests {
@@ -35,7 +36,7 @@ fn all() -> Vec<(&'static str, fn())> {
             });
         )*};
     }
-    rows!(step, branch, withheld, signal, cancel, deadline, budget, panic, retry);
+    rows!(step, branch, withheld, signal, cancel, deadline, budget, panic, retry, saga);
     // The slowest, for what only many interleavings show.
     all.extend(tests! { nested: a_few_generated_programs; });
     all
