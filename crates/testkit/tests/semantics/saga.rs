@@ -33,10 +33,12 @@ fn saga(process: &Process, fails: bool) -> Saga<u64, u64> {
     saga.build(last.unwrap()).unwrap()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a machine gives it away")]
 fn commits(process: Process) -> impl BaseAgent<Input = u64, Output = u64> {
     saga(&process, false)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a machine gives it away")]
 fn fails(process: Process) -> impl BaseAgent<Input = u64, Output = u64> {
     saga(&process, true)
 }
