@@ -11,13 +11,14 @@ use futures::stream::Stream;
 use crate::fan_out::lock;
 use crate::report::Reported;
 
-/// What a pattern gives away while it runs.
+/// What a pattern gives away while it runs. `K` tells the children apart: the index of an input from
+/// 0, or the name of a responder.
 #[derive(Debug)]
-pub enum Part<O, R> {
+pub enum Part<O, R, K = usize> {
     /// One output that counts.
     Output {
-        /// The index of its input, from 0.
-        index: usize,
+        /// Whose it is.
+        key: K,
         /// The output.
         output: O,
     },
@@ -28,24 +29,24 @@ pub enum Part<O, R> {
 /// A pattern that runs as its parts are asked for: the outputs that count, then the result. Whoever
 /// does not ask holds it up, and dropping it stops it.
 #[must_use = "a pattern runs as its parts are asked for"]
-pub struct Parts<'a, O, R> {
-    arrived: Arrived<O>,
+pub struct Parts<'a, O, R, K = usize> {
+    arrived: Arrived<O, K>,
     running: Option<BoxFuture<'a, Reported<R>>>,
     settled: Option<Box<Reported<R>>>,
 }
 
 /// Outputs on their way to whoever asks for them.
-pub(crate) struct Arrived<O>(Arc<Mutex<VecDeque<(usize, O)>>>);
+pub(crate) struct Arrived<O, K>(Arc<Mutex<VecDeque<(K, O)>>>);
 
-impl<O> Clone for Arrived<O> {
+impl<O, K> Clone for Arrived<O, K> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<O> Arrived<O> {
-    pub(crate) fn push(&self, index: usize, output: O) {
-        lock(&self.0).push_back((index, output));
+impl<O, K> Arrived<O, K> {
+    pub(crate) fn push(&self, key: K, output: O) {
+        lock(&self.0).push_back((key, output));
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -53,8 +54,8 @@ impl<O> Arrived<O> {
     }
 }
 
-impl<'a, O, R> Parts<'a, O, R> {
-    pub(crate) fn new<F>(run: impl FnOnce(Arrived<O>) -> F) -> Self
+impl<'a, O, R, K> Parts<'a, O, R, K> {
+    pub(crate) fn new<F>(run: impl FnOnce(Arrived<O, K>) -> F) -> Self
     where
         F: Future<Output = Reported<R>> + Send + 'a,
     {
@@ -64,16 +65,16 @@ impl<'a, O, R> Parts<'a, O, R> {
 }
 
 /// Nothing in it is pinned.
-impl<O, R> Unpin for Parts<'_, O, R> {}
+impl<O, R, K> Unpin for Parts<'_, O, R, K> {}
 
-impl<O, R> Stream for Parts<'_, O, R> {
-    type Item = Part<O, R>;
+impl<O, R, K> Stream for Parts<'_, O, R, K> {
+    type Item = Part<O, R, K>;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Part<O, R>>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let next = |arrived: &Arrived<O>| {
-            let (index, output) = lock(&arrived.0).pop_front()?;
-            Some(Part::Output { index, output })
+        let next = |arrived: &Arrived<O, K>| {
+            let (key, output) = lock(&arrived.0).pop_front()?;
+            Some(Part::Output { key, output })
         };
         if let Some(part) = next(&this.arrived) {
             return Poll::Ready(Some(part));
@@ -94,7 +95,7 @@ impl<O, R> Stream for Parts<'_, O, R> {
     }
 }
 
-impl<O, R> fmt::Debug for Parts<'_, O, R> {
+impl<O, R, K> fmt::Debug for Parts<'_, O, R, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Parts")
             .field("arrived", &self.arrived.len())

@@ -287,8 +287,8 @@ where
     /// let mut seen = 0;
     /// while let Some(part) = parts.next().await {
     ///     match part {
-    ///         Part::Output { index, output } => {
-    ///             println!("input {index} gave {output}");
+    ///         Part::Output { key, output } => {
+    ///             println!("input {key} gave {output}");
     ///             seen += output;
     ///         }
     ///         Part::Settled(reported) => assert_eq!(reported.result?, seen),

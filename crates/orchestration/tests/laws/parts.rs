@@ -25,7 +25,7 @@ proptest! {
             while let Some(part) = parts.next().await {
                 assert!(settled.is_none(), "nothing comes after the result");
                 match part {
-                    Part::Output { index, output } => seen.push((index, output)),
+                    Part::Output { key, output } => seen.push((key, output)),
                     Part::Settled(reported) => settled = Some(*reported),
                 }
             }
@@ -56,7 +56,7 @@ proptest! {
             let (mut seen, mut settled) = (Vec::new(), None);
             while let Some(part) = parts.next().await {
                 match part {
-                    Part::Output { index, output } => seen.push((index, output)),
+                    Part::Output { key, output } => seen.push((key, output)),
                     Part::Settled(reported) => settled = Some(*reported),
                 }
             }
