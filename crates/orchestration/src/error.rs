@@ -32,7 +32,28 @@ pub enum PatternError {
         first: Option<(usize, RecordedError)>,
         /// `Permanent` where so many have failed for good, `Transient` where trying those again that
         /// failed for now could reach it, and else what the first of the others failed with, such as
-        /// `Panicked`.
+        /// `Panicked`. `DeadlineExceeded` where a pattern's own deadline has ended it before any of that
+        /// was known.
+        class: Class,
+    },
+    /// So many responders cannot give the same answer any more.
+    #[error(
+        "{largest} of {answered} answers agree, where {needed} of {of} responders are needed{}",
+        First(first.as_ref())
+    )]
+    NoAgreement {
+        /// How many had to agree.
+        needed: usize,
+        /// How many did, at most.
+        largest: usize,
+        /// How many answered until that was known.
+        answered: usize,
+        /// How many responders there were.
+        of: usize,
+        /// The first of those that failed, by name, with its place among the names from 0.
+        first: Option<(usize, RecordedError)>,
+        /// As for [`TooFew`](Self::TooFew), where an answer that disagrees counts as a failure for
+        /// good.
         class: Class,
     },
 }
@@ -52,7 +73,7 @@ impl Classify for PatternError {
     fn class(&self) -> Class {
         match self {
             Self::DuplicateKey { .. } => Class::Permanent,
-            Self::TooFew { class, .. } => *class,
+            Self::TooFew { class, .. } | Self::NoAgreement { class, .. } => *class,
         }
     }
 }

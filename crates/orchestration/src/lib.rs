@@ -8,6 +8,7 @@
 //! | [`MapReduce`] | one agent over many inputs, outputs combined; keyed with [`per_key`] | of the inputs; [`unordered`](MapReduce::unordered) or as a [`tree`](MapReduce::tree) where the combiner allows | fail fast, [collect all](MapReduce::collect_all), [quorum](MapReduce::quorum), [best effort](MapReduce::best_effort) |
 //! | [`ForkJoin`] | different agents over one input, outputs joined as a tuple or by name | by branch | fail fast, [collect all](ForkJoin::collect_all) |
 //! | [`Saga`] | steps of which each can be taken back | of the graph, and against it | what was done is taken back, or an operator decides |
+//! | [`ScatterGather`] | the same request to many agents: all answers, the [first](ScatterGather::first) few, one that a [quorum](ScatterGather::quorum) or a [majority](ScatterGather::majority) agrees in, the [best](ScatterGather::best_by), or those [within](ScatterGather::within) a time | by responder | fail fast where all are asked for, else it counts as no answer |
 //!
 //! What all of them keep:
 //!
@@ -66,6 +67,7 @@ mod pipeline;
 mod policy;
 mod report;
 mod saga;
+mod scatter_gather;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 
@@ -89,6 +91,7 @@ pub use saga::{
     SagaBuilder, SagaError, SagaOperator, Settled, StepBuilder, StepState, StepStatus, Stuck, Undo,
     Undoable,
 };
+pub use scatter_gather::{Agreement, Answered, Best, PartialGather, ScatterGather};
 
 /// How long children that are stopped may take to end, unless a pattern is told otherwise.
 const GRACE: Duration = Duration::from_secs(5);

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::partial::Partial;
 
 /// What a pattern makes of failed children: [`FailFast`] or [`Tolerant`].
@@ -59,6 +61,43 @@ pub(crate) enum Tolerance {
     CollectAll,
     Quorum(usize),
     BestEffort(usize),
+    /// So many outputs that agree.
+    Agreement(usize),
+    /// The best of all that succeed.
+    Best,
+    /// Those that succeed in time, if they are so many.
+    Within {
+        least: usize,
+        after: Duration,
+    },
+}
+
+impl Tolerance {
+    /// How many have to succeed, or to agree.
+    pub(crate) fn needed(self) -> usize {
+        match self {
+            Self::FailFast | Self::CollectAll => 0,
+            Self::Best => 1,
+            Self::Quorum(needed)
+            | Self::BestEffort(needed)
+            | Self::Agreement(needed)
+            | Self::Within { least: needed, .. } => needed,
+        }
+    }
+
+    /// Whether arrival decides who counts, so that only the journal can say it.
+    pub(crate) fn is_by_arrival(self) -> bool {
+        matches!(self, Self::Quorum(_) | Self::Agreement(_) | Self::Within { .. })
+    }
+
+    /// Its name in the shape that is journaled.
+    pub(crate) fn shape(self) -> String {
+        match self {
+            // The deadline is journaled by itself, and a change of it is for later runs.
+            Self::Within { least, .. } => format!("Within({least})"),
+            _ => format!("{self:?}"),
+        }
+    }
 }
 
 mod sealed {

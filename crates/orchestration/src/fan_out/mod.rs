@@ -2,9 +2,11 @@
 //! children are made of.
 
 mod child;
+mod pulling;
 mod queue;
 mod settlement;
 mod tally;
+mod time;
 
 use std::future::Future;
 use std::pin::pin;
@@ -22,6 +24,7 @@ pub(crate) use queue::lock;
 pub(crate) use settlement::Fate;
 use settlement::Settlement;
 use tally::{Drained, Tally};
+use time::Time;
 
 use crate::broken::{Rule, keeps};
 use crate::inputs::Inputs;
@@ -39,6 +42,11 @@ pub(crate) trait Sink<O> {
 
     /// How many inputs it needs no more room for.
     fn taken(&self) -> usize;
+
+    /// How many of the outputs agree, where that matters.
+    fn support(&self) -> Option<usize> {
+        None
+    }
 
     /// Why outputs that count were lost on their way, if they were.
     fn failure(&self, cx: &RunContext) -> Option<AgentError>;
@@ -87,6 +95,7 @@ impl<I: Send + 'static> FanOut<'_, I> {
         };
         let is_replay = settled.is_some();
         let mut tally = Tally::new(tolerance, total, waits(cx), settled.as_ref());
+        let time = Time::of(cx, tolerance, is_replay);
         // A failure that the journal knows decides, whatever else might now succeed.
         let by_journal = recorded && tolerance == Tolerance::FailFast;
         if by_journal && let Some(failure) = cx.first_failed_child() {
@@ -99,9 +108,10 @@ impl<I: Send + 'static> FanOut<'_, I> {
             None => limit.min(inputs.at_least().clamp(1, WINDOW)),
         };
         let mut spawned = 0;
-        let queue =
-            Arc::new(Queue::new(inputs, naming, WINDOW.max(limit.saturating_mul(4)), settled));
-        let mut scope = Scope::open(cx)?.with_grace(grace);
+        let window = WINDOW.max(limit.saturating_mul(4));
+        let replays_until = time.replays_until(recorded);
+        let queue = Arc::new(Queue::new(inputs, naming, window, settled, replays_until));
+        let mut scope = Scope::open(time.cx())?.with_grace(time.grace(grace));
         let work = make(&scope.children());
         let mut alive = true;
         while alive {
@@ -119,6 +129,7 @@ impl<I: Send + 'static> FanOut<'_, I> {
                 }
             }
             let ended = queue.take();
+            tally.look_at_time(time.is_up());
             let now = Instant::now();
             for ended in ended {
                 let timing = queue.timing(&ended, now);
@@ -126,6 +137,8 @@ impl<I: Send + 'static> FanOut<'_, I> {
                 report.started += usize::from(!matches!(ended.end, End::LeftOut(Fate::Skipped)));
                 let output = tally.take(ended.index, ended.child, ended.end);
                 sink.put(ended.index, output);
+                // What comes later is too late, be it at the same time.
+                tally.look(sink.support());
             }
             queue.advance(sink.taken());
             if tally.is_decided() {
@@ -141,6 +154,7 @@ impl<I: Send + 'static> FanOut<'_, I> {
             report.started += 1;
             report.cancelled += 1;
             tally.take(index, child, End::<O>::Aborted);
+            tally.look(sink.support());
         }
 
         let (pulled, exhausted) = queue.pulled();
@@ -150,15 +164,15 @@ impl<I: Send + 'static> FanOut<'_, I> {
         let all = exhausted || total == Some(pulled);
         let stopped = match cx.check() {
             Err(stopped) => Some(stopped),
-            Ok(()) if all || tally.is_decided() => None,
+            Ok(()) if all || tally.is_decided() || time.is_up() => None,
             Ok(()) => Some(AgentError::Cancelled { key: cx.path() }),
         };
+        let is_stopped = stopped.is_some();
         let concluded = tally.conclude(Drained { pulled, all, stopped });
         report.skipped = tally.skipped();
         let is_final = match &concluded {
             Ok(()) => true,
-            // Which failures were seen until there were too many is a matter of arrival, too.
-            Err(failure) => tolerance != Tolerance::FailFast && failure.class() == Class::Permanent,
+            Err(failure) => tally.is_final(failure, is_stopped),
         };
         if is_final
             && !is_replay
@@ -168,7 +182,7 @@ impl<I: Send + 'static> FanOut<'_, I> {
             cx.settle(&record).await?;
         }
         if let Err(failure) = concluded {
-            return Err(settle_failure(failure, by_journal, cx).await?);
+            return Err(settle_failure(failure, by_journal, is_final, cx).await?);
         }
         let left_out = tally.left_out();
         if !left_out.is_complete() {
@@ -183,6 +197,7 @@ impl<I: Send + 'static> FanOut<'_, I> {
 async fn settle_failure(
     failure: AgentError,
     by_journal: bool,
+    is_final: bool,
     cx: &RunContext,
 ) -> Result<AgentError, AgentError> {
     if matches!(failure.class(), Class::Parked | Class::Diverged) {
@@ -191,7 +206,7 @@ async fn settle_failure(
     // Of several failures the one that was journaled first decides.
     let first = if by_journal { cx.first_failed_child() } else { None };
     let failure = first.unwrap_or(failure);
-    if failure.class() == Class::Permanent {
+    if is_final || failure.class() == Class::Permanent {
         cx.close_children().await?;
     }
     Ok(failure)

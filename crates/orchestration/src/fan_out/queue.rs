@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,14 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::select;
 use futures::stream::{BoxStream, StreamExt};
-use maniple_core::{AgentError, Children, Timing};
+use maniple_core::{AgentError, Children, RunContext, Timing};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::Begun;
 use super::child::{Child, Naming};
+use super::pulling::{Item, Pulling};
 use super::settlement::{Fate, Settlement};
-use crate::error::PatternError;
 use crate::inputs::{Inputs, Source};
 
 /// Inputs that are pulled by several workers, and what became of them.
@@ -41,16 +39,10 @@ pub(super) struct Queue<I, O> {
     began: Instant,
     /// How an earlier process settled this.
     settled: Option<Settlement>,
+    /// Where inputs are pulled although the scope is being stopped: what stops that.
+    replays_until: Option<RunContext>,
     /// The input that each worker is at, counted from 1.
     at: Mutex<Vec<Arc<AtomicUsize>>>,
-}
-
-struct Pulling<I> {
-    list: Option<Box<dyn Iterator<Item = I> + Send>>,
-    next: usize,
-    naming: Naming<I>,
-    seen: HashMap<Arc<str>, usize>,
-    exhausted: bool,
 }
 
 /// What became of an input.
@@ -80,19 +72,13 @@ enum Pull<I> {
     NoRoom,
 }
 
-/// What a worker has pulled.
-struct Item<I> {
-    index: usize,
-    child: Result<Child, PatternError>,
-    input: I,
-}
-
 impl<I: Send + 'static, O> Queue<I, O> {
     pub(super) fn new(
         inputs: Inputs<I>,
         naming: Naming<I>,
         window: usize,
         settled: Option<Settlement>,
+        replays_until: Option<RunContext>,
     ) -> Self {
         let (list, stream) = match inputs.0 {
             Source::List { left, .. } => (Some(left), None),
@@ -100,13 +86,7 @@ impl<I: Send + 'static, O> Queue<I, O> {
         };
         Self {
             is_stream: stream.is_some(),
-            inputs: Mutex::new(Pulling {
-                list,
-                next: 0,
-                naming,
-                seen: HashMap::new(),
-                exhausted: false,
-            }),
+            inputs: Mutex::new(Pulling::new(list, naming)),
             stream: tokio::sync::Mutex::new(stream),
             ended: Mutex::new(Vec::new()),
             taken: AtomicUsize::new(0),
@@ -118,6 +98,7 @@ impl<I: Send + 'static, O> Queue<I, O> {
             room: Notify::new(),
             began: Instant::now(),
             settled,
+            replays_until,
             at: Mutex::new(Vec::new()),
         }
     }
@@ -246,7 +227,7 @@ impl<I: Send + 'static, O> Queue<I, O> {
                 Pull::Empty => return None,
                 Pull::NoRoom => {}
             }
-            select(room, pin!(children.cancelled())).await;
+            select(room, pin!(self.scope_stopped(children))).await;
         }
     }
 
@@ -286,7 +267,7 @@ impl<I: Send + 'static, O> Queue<I, O> {
             lock(&self.inputs).take(input)
         };
         // Who was asked to stop does not wait for a stream that gives nothing.
-        let item = match select(pin!(pulling), pin!(children.cancelled())).await {
+        let item = match select(pin!(pulling), pin!(self.scope_stopped(children))).await {
             futures::future::Either::Left((item, _)) => item,
             futures::future::Either::Right(_) => None,
         };
@@ -298,54 +279,24 @@ impl<I: Send + 'static, O> Queue<I, O> {
     }
 
     fn is_stopped(&self, children: &Children) -> bool {
-        self.stopped.load(Ordering::Acquire) || children.is_cancelled()
+        self.stopped.load(Ordering::Acquire)
+            || match &self.replays_until {
+                Some(cx) => cx.check().is_err(),
+                None => children.is_cancelled(),
+            }
+    }
+
+    /// Waits until the scope is being stopped. Where inputs are pulled then too, there is nothing to
+    /// wait for: the driver takes in what it is told, which makes room.
+    async fn scope_stopped(&self, children: &Children) {
+        match &self.replays_until {
+            Some(_) => std::future::pending().await,
+            None => children.cancelled().await,
+        }
     }
 
     fn has_room(&self, index: usize) -> bool {
         index < self.taken.load(Ordering::Acquire).saturating_add(self.window)
-    }
-}
-
-impl<I> Pulling<I> {
-    fn take(&mut self, input: Option<I>) -> Option<Item<I>> {
-        let Some(input) = input else {
-            self.exhausted = true;
-            self.list = None;
-            return None;
-        };
-        let index = self.next;
-        self.next += 1;
-        Some(Item { index, child: self.name(index, &input), input })
-    }
-
-    /// The child of an input that was pulled before.
-    fn child(&self, index: usize) -> Child {
-        if let Naming::Names(names) = &self.naming {
-            return Child::Key(names[index].clone());
-        }
-        let named = self.seen.iter().find(|(_, at)| **at == index);
-        named.map_or(Child::Index(index as u64), |(key, _)| Child::Key(key.clone()))
-    }
-
-    fn name(&mut self, index: usize, input: &I) -> Result<Child, PatternError> {
-        match &self.naming {
-            Naming::Index => Ok(Child::Index(index as u64)),
-            Naming::Names(names) => Ok(Child::Key(names[index].clone())),
-            Naming::Key(key) => {
-                let key: Arc<str> = key(input).into();
-                match self.seen.entry(key.clone()) {
-                    Entry::Vacant(vacant) => {
-                        vacant.insert(index);
-                        Ok(Child::Key(key))
-                    }
-                    Entry::Occupied(first) => Err(PatternError::DuplicateKey {
-                        key: String::from(&*key),
-                        first: *first.get(),
-                        second: index,
-                    }),
-                }
-            }
-        }
     }
 }
 

@@ -17,6 +17,9 @@ pub(super) struct Record {
     pub(super) cancelled: Vec<Child>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) suspended: Vec<Child>,
+    /// Whether its deadline had passed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) late: bool,
 }
 
 /// How an earlier process, or attempt, has settled a pattern.
@@ -24,6 +27,7 @@ pub(super) struct Record {
 pub(super) struct Settlement {
     ok: Option<HashSet<Child>>,
     left_out: HashMap<Child, Fate>,
+    late: bool,
 }
 
 /// Why a child does not count.
@@ -39,6 +43,11 @@ impl Settlement {
     /// How many children were come by when it was settled, where those were not all.
     pub(super) fn came_by(&self) -> Option<usize> {
         self.ok.as_ref().map(|ok| ok.len() + self.left_out.len())
+    }
+
+    /// Whether its deadline had passed.
+    pub(super) fn is_late(&self) -> bool {
+        self.late
     }
 
     /// What is left of a child to do: nothing, where it does not count.
@@ -59,6 +68,7 @@ impl From<Record> for Settlement {
         Self {
             ok: record.ok.map(HashSet::from_iter),
             left_out: failed.chain(cancelled).chain(suspended).collect(),
+            late: record.late,
         }
     }
 }

@@ -16,7 +16,9 @@ pub(super) struct Tally {
     total: Option<usize>,
     waits: fn(&AgentError) -> bool,
     ok: usize,
-    /// The ones that count, where only the first to succeed do.
+    /// How many of those agree, where that matters, and else all of them.
+    support: usize,
+    /// The ones that count, where arrival decides.
     winners: Vec<Child>,
     failed: Vec<(usize, Child, AgentError)>,
     cancelled: Vec<(usize, Child)>,
@@ -28,6 +30,8 @@ pub(super) struct Tally {
     parked: Option<AgentError>,
     waiting: Option<AgentError>,
     settled: bool,
+    /// Whether the pattern's own deadline has passed, and nothing else had settled it.
+    late: bool,
     /// How many children were come by when this was settled before, and are not come by yet.
     to_replay: Option<usize>,
 }
@@ -55,6 +59,7 @@ impl Tally {
             total,
             waits,
             ok: 0,
+            support: 0,
             winners: Vec::new(),
             failed: Vec::new(),
             cancelled: Vec::new(),
@@ -64,20 +69,16 @@ impl Tally {
             parked: None,
             waiting: None,
             settled: false,
+            late: settled.is_some_and(Settlement::is_late),
             to_replay: settled.and_then(Settlement::came_by),
         };
-        tally.look();
+        tally.look(None);
         tally
     }
 
-    /// Takes the end of a child in, and gives its output back if it counts.
+    /// Takes the end of a child in, and gives its output back if it counts. What that changes is seen
+    /// when it is [looked](Self::look) at.
     pub(super) fn take<O>(&mut self, index: usize, child: Child, end: End<O>) -> Option<O> {
-        let output = self.count(index, child, end);
-        self.look();
-        output
-    }
-
-    fn count<O>(&mut self, index: usize, child: Child, end: End<O>) -> Option<O> {
         if let (Some(left), false) =
             (&mut self.to_replay, matches!(end, End::LeftOut(Fate::Skipped)))
         {
@@ -86,7 +87,7 @@ impl Tally {
         let error = match end {
             End::Ran(Ok(output)) if !self.settled => {
                 self.ok += 1;
-                if matches!(self.tolerance, Tolerance::Quorum(_)) {
+                if self.tolerance.is_by_arrival() {
                     self.winners.push(child);
                 }
                 return Some(output);
@@ -100,7 +101,6 @@ impl Tally {
             End::LeftOut(Fate::Failed(error)) => AgentError::Recorded(error),
             End::LeftOut(Fate::Suspended) => {
                 self.suspended.push((index, child));
-                self.look();
                 return None;
             }
             End::LeftOut(Fate::Skipped) => {
@@ -126,7 +126,7 @@ impl Tally {
             merge(&mut self.failure, error);
         } else if error.class() == Class::Parked {
             merge(&mut self.parked, error);
-        } else if error.class() == Class::Cancelled {
+        } else if self.is_stop(error.class()) {
             self.cancelled.push((index, child));
         } else {
             self.failed.push((index, child, error));
@@ -143,15 +143,34 @@ impl Tally {
         self.settled || self.failure.is_some()
     }
 
-    fn look(&mut self) {
+    /// Whether a child that ends like this was stopped, and has not failed.
+    fn is_stop(&self, class: Class) -> bool {
+        class == Class::Cancelled || (self.late && class == Class::DeadlineExceeded)
+    }
+
+    /// Looks whether what was taken in settles the pattern; `support` is how many outputs agree, where
+    /// that matters.
+    pub(super) fn look(&mut self, support: Option<usize>) {
+        self.support = support.unwrap_or(self.ok);
         if let Some(left) = self.to_replay {
             // What was left out then is left out again, so all that is known has to be come by.
             self.settled |= left == 0;
-        } else if let Tolerance::Quorum(needed) = self.tolerance {
-            let lost = self.failed.len() + self.cancelled.len();
-            let hopeless = self.total.is_some_and(|total| total.saturating_sub(lost) < needed);
-            self.settled |= self.ok >= needed || hopeless;
+            return;
         }
+        let needed = self.tolerance.needed();
+        let ended = self.ok + self.failed.len() + self.cancelled.len();
+        let is_hopeless =
+            self.total.is_some_and(|total| self.support + total.saturating_sub(ended) < needed);
+        self.settled |= match self.tolerance {
+            Tolerance::Quorum(_) | Tolerance::Agreement(_) => self.support >= needed || is_hopeless,
+            Tolerance::Within { .. } => is_hopeless,
+            _ => false,
+        };
+    }
+
+    /// Learns whether the pattern's own deadline has passed.
+    pub(super) fn look_at_time(&mut self, is_up: bool) {
+        self.late |= is_up && !self.is_decided();
     }
 
     /// How many children were never begun, once it has ended.
@@ -176,11 +195,8 @@ impl Tally {
             }
             return Err(failure);
         }
-        let needed = match self.tolerance {
-            Tolerance::FailFast | Tolerance::CollectAll => 0,
-            Tolerance::Quorum(needed) | Tolerance::BestEffort(needed) => needed,
-        };
-        let enough = self.ok >= needed;
+        let needed = self.tolerance.needed();
+        let enough = self.support >= needed;
         if self.settled && enough {
             return Ok(());
         }
@@ -189,14 +205,14 @@ impl Tally {
         {
             return Err(self.waiting.take().map_or(stopped.clone(), |w| stopped.merge(w)));
         }
-        let may_still_come = self.ok + self.suspended.len() >= needed;
+        let may_still_come = self.support + self.suspended.len() >= needed;
+        let is_content = match self.tolerance {
+            Tolerance::BestEffort(_) => enough,
+            Tolerance::Within { .. } => enough || self.late,
+            _ => false,
+        };
         match self.waiting.take() {
-            Some(waiting)
-                if may_still_come
-                    && !(enough && matches!(self.tolerance, Tolerance::BestEffort(_))) =>
-            {
-                Err(waiting)
-            }
+            Some(waiting) if may_still_come && !is_content => Err(waiting),
             _ if enough => Ok(()),
             _ => Err(self.too_few(needed, self.total.unwrap_or(pulled))),
         }
@@ -213,10 +229,13 @@ impl Tally {
     /// again make it one that may be.
     fn too_few(&self, needed: usize, of: usize) -> AgentError {
         let classes = || self.failed.iter().map(|(_, _, error)| error.class());
-        let without = |lost: usize| of.saturating_sub(lost) >= needed;
+        let disagree = self.ok - self.support;
+        let without = |lost: usize| of.saturating_sub(lost + disagree) >= needed;
         let is_lasting = |class: &Class| *class != Class::Transient;
         let class = if !without(classes().filter(|class| *class == Class::Permanent).count()) {
             Class::Permanent
+        } else if self.late {
+            Class::DeadlineExceeded
         } else if without(classes().filter(is_lasting).count()) {
             Class::Transient
         } else {
@@ -224,21 +243,33 @@ impl Tally {
                 .find(|class| is_lasting(class) && *class != Class::Permanent)
                 .unwrap_or(Class::Permanent)
         };
-        PatternError::TooFew {
-            needed,
-            succeeded: self.ok,
-            of,
-            first: self.failed.first().map(|(index, _, error)| (*index, error.recorded())),
-            class,
+        let first = self.failed.first().map(|(index, _, error)| (*index, error.recorded()));
+        let (largest, succeeded) = (self.support, self.ok);
+        if let Tolerance::Agreement(_) = self.tolerance {
+            PatternError::NoAgreement { needed, largest, answered: succeeded, of, first, class }
+                .into()
+        } else {
+            PatternError::TooFew { needed, succeeded, of, first, class }.into()
         }
-        .into()
+    }
+
+    /// Whether a failure is for good, so that the journal has to know who counted in it: which
+    /// failures were seen until there were too many, and who was in time, is a matter of arrival.
+    pub(super) fn is_final(&self, failure: &AgentError, is_stopped: bool) -> bool {
+        let is_out_of_time = || self.late && !is_stopped;
+        match failure.class() {
+            _ if self.tolerance == Tolerance::FailFast => false,
+            Class::Permanent => true,
+            Class::DeadlineExceeded => is_out_of_time(),
+            _ => false,
+        }
     }
 
     /// What the journal has to know, if the children alone do not say it.
     pub(super) fn record(&self) -> Option<Record> {
         let children = |of: &[(usize, Child)]| of.iter().map(|(_, child)| child.clone()).collect();
         let record = Record {
-            ok: matches!(self.tolerance, Tolerance::Quorum(_)).then(|| self.winners.clone()),
+            ok: self.tolerance.is_by_arrival().then(|| self.winners.clone()),
             failed: self
                 .failed
                 .iter()
@@ -246,6 +277,7 @@ impl Tally {
                 .collect(),
             cancelled: children(&self.cancelled),
             suspended: children(&self.suspended),
+            late: self.late,
         };
         let says_nothing = record.ok.is_none()
             && record.failed.is_empty()

@@ -64,15 +64,6 @@ pub trait DurableBranches: Branches {
     ) -> BoxFuture<'a, Result<Self::Each, AgentError>>;
 }
 
-/// One branch of many.
-pub(super) type RunBranch<B> =
-    for<'a> fn(
-        &'a B,
-        usize,
-        <B as Branches>::Input,
-        &'a RunContext,
-    ) -> BoxFuture<'a, Result<<B as Branches>::Each, AgentError>>;
-
 /// The name of each branch, by its place.
 pub(super) type Names = Arc<[Arc<str>]>;
 

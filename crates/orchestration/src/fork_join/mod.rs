@@ -2,12 +2,11 @@
 
 mod branches;
 mod named;
+mod set;
 mod tuple;
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,11 +15,10 @@ use tokio::time::Instant;
 
 pub use branches::{Branches, DurableBranches};
 pub use named::Named;
+pub(crate) use set::{BranchSet, ByBranch};
 
-use crate::fan_out::{Begun, FanOut, Naming, Sink};
 use crate::policy::{FailFast, Policy, Tolerance, Tolerant};
 use crate::report::{PatternReport, Reported};
-use branches::RunBranch;
 
 /// Runs agents at the same time, each on a copy of the input, and joins their outputs by branch.
 ///
@@ -48,11 +46,7 @@ use branches::RunBranch;
 /// ```
 pub struct ForkJoin<B: Branches, P = FailFast> {
     name: String,
-    branches: Arc<B>,
-    run: RunBranch<B>,
-    concurrency: Option<NonZeroUsize>,
-    grace: Duration,
-    recorded: bool,
+    set: BranchSet<B>,
     tolerance: Tolerance,
     policy: PhantomData<fn() -> P>,
 }
@@ -62,11 +56,7 @@ impl<B: Branches> ForkJoin<B> {
     pub fn new(name: impl Into<String>, agents: B) -> Self {
         Self {
             name: name.into(),
-            branches: Arc::new(agents),
-            run: B::run,
-            concurrency: None,
-            grace: crate::GRACE,
-            recorded: false,
+            set: BranchSet::new(agents),
             tolerance: Tolerance::FailFast,
             policy: PhantomData,
         }
@@ -77,11 +67,7 @@ impl<B: Branches> ForkJoin<B> {
     pub fn collect_all(self) -> ForkJoin<B, Tolerant> {
         ForkJoin {
             name: self.name,
-            branches: self.branches,
-            run: self.run,
-            concurrency: self.concurrency,
-            grace: self.grace,
-            recorded: self.recorded,
+            set: self.set,
             tolerance: Tolerance::CollectAll,
             policy: PhantomData,
         }
@@ -91,14 +77,14 @@ impl<B: Branches> ForkJoin<B> {
 impl<B: Branches, P: Policy> ForkJoin<B, P> {
     /// How many branches run at the same time; all of them by default, and 0 counts as 1.
     pub fn with_concurrency(mut self, limit: usize) -> Self {
-        self.concurrency = Some(NonZeroUsize::new(limit).unwrap_or(NonZeroUsize::MIN));
+        self.set = self.set.with_concurrency(limit);
         self
     }
 
     /// How long branches that are stopped may take to end before they are aborted; 5 seconds by
     /// default.
     pub fn with_grace(mut self, grace: Duration) -> Self {
-        self.grace = grace;
+        self.set = self.set.with_grace(grace);
         self
     }
 
@@ -120,8 +106,7 @@ impl<B: Branches, P: Policy> ForkJoin<B, P> {
     where
         B: DurableBranches,
     {
-        self.run = B::run_durable;
-        self.recorded = true;
+        self.set = self.set.durable();
         self
     }
 
@@ -143,32 +128,10 @@ impl<B: Branches, P: Policy> ForkJoin<B, P> {
         cx: &RunContext,
         report: &mut PatternReport,
     ) -> Result<Joined<B, P>, AgentError> {
-        if self.recorded {
-            let names = self.branches.names();
-            cx.check_shape(&("fork-join", names, format!("{:?}", self.tolerance)))?;
-        }
-        let count = self.branches.count();
-        // Of each branch its own copy, made where it is started and not at the same time as others.
-        let inputs: Vec<(usize, B::Input)> =
-            (0..count).map(|index| (index, input.clone())).collect();
-        let fan_out = FanOut {
-            cx,
-            inputs: inputs.into(),
-            naming: self.branches.children()?.map_or(Naming::Index, Naming::Names),
-            limit: self.concurrency.map_or(count, NonZeroUsize::get),
-            grace: self.grace,
-            tolerance: self.tolerance,
-            recorded: self.recorded,
-        };
-        let (branches, run) = (self.branches.clone(), self.run);
-        let work = move |begun: Begun, (index, input)| {
-            let branches = branches.clone();
-            async move { run(&branches, index, input, &begun.cx).await }
-        };
-        let mut outputs = ByBranch((0..count).map(|_| None).collect());
-        let rest = fan_out.run(&mut outputs, |_| work, report).await?;
-        let branches = &self.branches;
-        let rest = rest.rename(|index| branches.key(index));
+        let branches = self.set.branches();
+        let mut outputs = ByBranch::of(branches.count());
+        let rest = self.set.drive("fork-join", self.tolerance, input, cx, &mut outputs, report);
+        let rest = rest.await?;
         Ok(P::output(rest.map(|()| branches.join(outputs.0)), B::all, |some| some))
     }
 }
@@ -177,24 +140,6 @@ impl<B: Branches, P: Policy> ForkJoin<B, P> {
 /// that there are.
 pub type Joined<B, P> =
     <P as Policy>::Output<<B as Branches>::All, <B as Branches>::Some, <B as Branches>::Key>;
-
-struct ByBranch<O>(Vec<Option<O>>);
-
-impl<O> Sink<O> for ByBranch<O> {
-    fn put(&mut self, index: usize, output: Option<O>) {
-        if let Some(slot) = self.0.get_mut(index) {
-            *slot = output;
-        }
-    }
-
-    fn taken(&self) -> usize {
-        self.0.len()
-    }
-
-    fn failure(&self, _: &RunContext) -> Option<AgentError> {
-        None
-    }
-}
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
@@ -215,9 +160,8 @@ impl<B: Branches, P> fmt::Debug for ForkJoin<B, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ForkJoin")
             .field("name", &self.name)
-            .field("branches", &self.branches.names())
+            .field("set", &self.set)
             .field("tolerance", &self.tolerance)
-            .field("recorded", &self.recorded)
-            .finish_non_exhaustive()
+            .finish()
     }
 }

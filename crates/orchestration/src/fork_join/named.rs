@@ -19,7 +19,8 @@ pub struct Named<N, A> {
 }
 
 impl<N: fmt::Display, A> Named<N, A> {
-    fn new(agents: Vec<(N, A)>) -> Self {
+    /// Agents in the order of their names.
+    pub(crate) fn new(agents: Vec<(N, A)>) -> Self {
         let names: Names = agents.iter().map(|(name, _)| name.to_string().into()).collect();
         let mut seen = HashMap::with_capacity(names.len());
         for (second, name) in names.iter().enumerate() {

@@ -101,7 +101,7 @@ where
             Naming::Index => inputs.total(),
             Naming::Key(_) | Naming::Names(_) => None,
         };
-        let tolerance = format!("{:?}", self.tolerance);
+        let tolerance = self.tolerance.shape();
         let (naming, order) = (self.naming.name(), self.order.name());
         cx.check_shape(&("map-reduce", self.agent.name(), naming, order, tolerance, inputs))
     }

@@ -286,7 +286,7 @@ impl<S: Stages, P: Policy> Flow<S, P> {
             Naming::Key(_) | Naming::Names(_) => None,
         };
         let letters = self.dead_letters.as_ref().map(DeadLetters::name);
-        let tolerance = format!("{:?}", self.tolerance);
+        let tolerance = self.tolerance.shape();
         let names = stage_names(&self.stages);
         cx.check_shape(&("flow", names, self.naming.name(), tolerance, letters, count))
     }
