@@ -8,6 +8,7 @@ mod budget;
 mod deadline;
 mod flow;
 mod fork_join;
+mod gather;
 mod hosts;
 mod item;
 mod lab;
