@@ -1,9 +1,10 @@
 //! Leases are given back: invariant 6.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use maniple_core::{AgentError, BaseAgent, Budget, Effect, agent_fn};
-use maniple_orchestration::{MapReduce, Pipeline};
+use maniple_orchestration::{MapReduce, Pipeline, ScatterGather};
 use proptest::prelude::*;
 
 use crate::item::*;
@@ -40,7 +41,7 @@ proptest! {
     /// What was used is spent, and nothing else is held, however the pattern ended.
     #[test]
     fn leases_are_given_back(
-        items in items(12), limit in 1..5_usize, kind in 0..5_u8, after in 0..40_u64,
+        items in items(12), limit in 1..5_usize, kind in 0..8_u8, after in 0..40_u64,
     ) {
         simulate_dropping(async |lab| {
             let total = Budget::tokens(10_000);
@@ -48,6 +49,17 @@ proptest! {
             {
                 let map = || MapReduce::collect("map", spender(&lab.gauge)).with_concurrency(limit);
                 let flow = || Pipeline::new("flow", spender(&lab.gauge)).with_concurrency(limit).flow();
+                let gather = || {
+                    let spender = Arc::new(spender(&lab.gauge));
+                    let responders: Vec<_> = items.iter().map(|item| {
+                        let (spender, item) = (spender.clone(), *item);
+                        agent_fn("responder", move |(): (), cx| {
+                            let spender = spender.clone();
+                            async move { spender.run(item, &cx).await }
+                        })
+                    }).collect();
+                    ScatterGather::new("gather", (0..).zip(responders)).with_concurrency(limit)
+                };
                 let running = async {
                     let items = items.clone();
                     match kind {
@@ -55,7 +67,16 @@ proptest! {
                         1 => drop(map().collect_all().run_reported(items, &cx).await),
                         2 => drop(map().quorum(2).run_reported(items, &cx).await),
                         3 => drop(flow().fail_item().run_reported(items, &cx).await),
-                        _ => drop(flow().run_reported(items, &cx).await),
+                        4 => drop(flow().run_reported(items, &cx).await),
+                        5 => drop(gather().run_reported((), &cx).await),
+                        6 => {
+                            let same = |a: &Item, b: &Item| a.number % 2 == b.number % 2;
+                            drop(gather().quorum(2, same).run_reported((), &cx).await);
+                        }
+                        _ => {
+                            let within = gather().within(Duration::from_millis(8), 1);
+                            drop(within.run_reported((), &cx).await);
+                        }
                     }
                 };
                 // Some are dropped on their way.

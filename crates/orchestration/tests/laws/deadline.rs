@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use maniple_core::{AgentError, BaseAgent, Class, Effect, agent_fn};
-use maniple_orchestration::{ForkJoin, MapReduce, Pipeline};
+use maniple_orchestration::{ForkJoin, MapReduce, Pipeline, ScatterGather};
 use proptest::prelude::*;
 use tokio::time::Instant;
 
@@ -52,6 +52,8 @@ enum Kind {
     FlowByKey,
     Pipeline,
     Join,
+    Gather,
+    Majority,
 }
 
 fn kinds() -> impl Strategy<Value = Kind> {
@@ -63,6 +65,8 @@ fn kinds() -> impl Strategy<Value = Kind> {
         Kind::FlowByKey,
         Kind::Pipeline,
         Kind::Join,
+        Kind::Gather,
+        Kind::Majority,
     ])
 }
 
@@ -102,6 +106,15 @@ proptest! {
                         let join = ForkJoin::new("join", (agent(), agent(), agent()));
                         let join = join.with_concurrency(limit).with_grace(grace);
                         ended(join.run_reported(first, &cx).await)
+                    }
+                    Kind::Gather | Kind::Majority => {
+                        let gather = ScatterGather::new("gather", (0..5).map(|n| (n, agent())));
+                        let gather = gather.with_concurrency(limit).with_grace(grace);
+                        if matches!(kind, Kind::Gather) {
+                            ended(gather.run_reported(first, &cx).await)
+                        } else {
+                            ended(gather.majority(Item::eq).run_reported(first, &cx).await)
+                        }
                     }
                 }
             };

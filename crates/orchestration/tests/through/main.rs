@@ -10,7 +10,9 @@ use maniple_core::{
     AgentError, AgentExt, BaseAgent, BoxAgent, Budget, Class, Effect, MemoryJournal, Permissions,
     Run, RunContext, agent_fn,
 };
-use maniple_orchestration::{ForkJoin, Inputs, MapReduce, Pipeline, combiner};
+use maniple_orchestration::{
+    ForkJoin, Inputs, MapReduce, Partial, Pipeline, ScatterGather, combiner,
+};
 
 type Leaf = BoxAgent<u64, u64>;
 
@@ -22,6 +24,7 @@ fn patterns(leaf: &Leaf) -> Vec<(&'static str, Leaf)> {
     let sum = || combiner(|| 0, |a: u64, b| a + b).commutative();
     let total = |outputs: Vec<u64>| outputs.into_iter().sum::<u64>();
     let named = BTreeMap::from([("a", leaf()), ("b", leaf()), ("c", leaf())]);
+    let gather = || ScatterGather::new("gather", [("a", leaf()), ("b", leaf()), ("c", leaf())]);
     let by_name = |outputs: BTreeMap<&str, u64>| outputs.into_values().sum::<u64>();
     let stages = || Pipeline::new("stages", leaf()).then(leaf()).then(leaf());
     vec![
@@ -35,6 +38,15 @@ fn patterns(leaf: &Leaf) -> Vec<(&'static str, Leaf)> {
             ForkJoin::new("fork", (leaf(), leaf(), leaf())).map(|(a, b, c)| a + b + c).boxed(),
         ),
         ("named", ForkJoin::named("fork", named).map(by_name).boxed()),
+        ("gather", gather().map(by_name).boxed()),
+        (
+            "durable gather",
+            gather()
+                .within(Duration::from_secs(3600), 3)
+                .durable()
+                .map(|outputs: Partial<BTreeMap<&str, u64>, &str>| outputs.ok.into_values().sum())
+                .boxed(),
+        ),
         ("durable pipeline", stages().durable().boxed()),
         (
             "durable flow",
@@ -186,11 +198,13 @@ async fn no_child_begins_while_the_run_is_paused() {
     let sum = combiner(|| 0, |a: u64, b| a + b);
     let total = |outputs: Vec<u64>| outputs.into_iter().sum::<u64>();
     let fork = ForkJoin::new("fork", (one(), one(), one())).with_concurrency(1);
+    let gather = ScatterGather::new("gather", (0..3).map(|n| (n, one()))).with_concurrency(1);
     let patterns = [
         Pipeline::new("stages", one()).then(one()).then(one()).boxed(),
         Pipeline::new("flow", one()).flow().over(three).map(total).boxed(),
         MapReduce::new("map", one(), sum).with_concurrency(1).over(three).boxed(),
         fork.map(|(a, b, c)| a + b + c).boxed(),
+        gather.map(|outputs| outputs.into_values().sum()).boxed(),
     ];
     for pattern in patterns {
         begun.store(0, Ordering::Relaxed);

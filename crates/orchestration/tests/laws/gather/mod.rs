@@ -101,6 +101,21 @@ pub(crate) fn acts() -> impl Strategy<Value = Vec<Act>> {
     prop::collection::vec(act, 0..9)
 }
 
+/// Lets those end that never do, where it would be right to wait for them: without a time, or others
+/// who answer beside them.
+pub(crate) fn bounded(mut acts: Vec<Act>, goal: Goal, limit: usize) -> Vec<Act> {
+    let answers = acts.iter().filter(|act| act.answer().is_some()).count();
+    let is_settled = match goal {
+        Goal::Within(..) => true,
+        Goal::First(k) => answers >= k.max(1) && limit > count(&acts, Ends::Never),
+        _ => false,
+    };
+    for act in acts.iter_mut().filter(|act| act.end == Ends::Never && !is_settled) {
+        act.end = Ends::Answers(0);
+    }
+    acts
+}
+
 pub(crate) fn count(acts: &[Act], end: Ends) -> usize {
     acts.iter().filter(|act| act.end == end).count()
 }
