@@ -37,13 +37,13 @@ impl<'a> Time<'a> {
         self.deadline.as_ref().map_or(self.around, |deadline| &deadline.cx)
     }
 
-    /// Whether the deadline has passed, and nothing around it ends the pattern.
+    /// Whether the deadline has passed.
     pub(super) fn is_up(&self) -> bool {
         let passed = |deadline: &Deadline| {
             let checked = deadline.cx.check();
             checked.is_err_and(|error| error.class() == Class::DeadlineExceeded)
         };
-        self.deadline.as_ref().is_some_and(passed) && self.around.check().is_ok()
+        self.deadline.as_ref().is_some_and(passed)
     }
 
     /// How long children may take to end, once they are stopped. Where the deadline had passed before

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::item::config;
 
-fn is_settlement(record: &Record) -> bool {
+pub(super) fn is_settlement(record: &Record) -> bool {
     matches!(record.fact, Fact::Decided { .. }) && record.key.as_str().ends_with(":%settled")
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use maniple_core::{AgentExt, Class, Effect, Record};
 use tokio::time::Instant;
 
+use super::resume::is_settlement;
 use super::*;
 
 async fn timed(lab: &Lab, goal: Goal, acts: &[Act], limit: usize) -> (Ended, u64) {
@@ -47,6 +48,16 @@ fn it_ends_before_its_time() {
         (vec![Act::answers(1, 50), fails], 2, Err(Class::Permanent), 2),
         (vec![Act::answers(1, 50), now], 2, Err(Class::Transient), 2),
         (vec![Act::answers(1, 50)], 2, Err(Class::Permanent), 0),
+        // And the time was up only while whoever was left was awaited.
+        (
+            vec![
+                Act { millis: 50, end: Ends::Answers(1), deaf: 4 },
+                Act::ends(Ends::FailsForNow, 18),
+            ],
+            2,
+            Err(Class::Transient),
+            22,
+        ),
         // A signal is not waited for with so many, and is with fewer.
         (vec![Act::answers(1, 5), Act::ends(Ends::Waits, 1)], 1, Ok(1), 5),
         (vec![Act::answers(1, 5), Act::ends(Ends::Waits, 1)], 2, Err(Class::Suspended), 5),
@@ -80,25 +91,85 @@ fn too_few_in_time_is_an_exceeded_deadline_and_stays_so() {
 /// The deadline of what is around it is no settlement: a later process may be given another.
 #[test]
 fn a_deadline_around_it_is_its_failure() {
-    let acts = [Act::answers(1, 5), Act::answers(2, 50)];
-    for least in [0, 1, 2] {
+    let slow = Act { millis: 50, end: Ends::Answers(2), deaf: 4 };
+    let acts = [Act::answers(1, 5), slow, Act::ends(Ends::Never, 0)];
+    // It passes before the pattern's own, or while those are awaited that this has stopped.
+    for (least, after) in [(0, 30), (1, 30), (3, 30), (0, 10), (1, 10), (3, 10)] {
         let journal = simulate(async |lab| {
-            let within = gather(&lab.gauge, &acts).within(Duration::from_millis(30), least);
-            let wall = std::time::SystemTime::now() + Duration::from_millis(10);
+            let within = gather(&lab.gauge, &acts).within(Duration::from_millis(after), least);
+            let wall = std::time::SystemTime::now() + Duration::from_millis(12);
             let cx = lab.cx().with_wall_deadline(wall);
             let error = within.run_reported(1, &cx).await.result.unwrap_err();
             assert_eq!(error.class(), Class::DeadlineExceeded);
+            assert!(!error.to_string().contains("are needed"), "{error}");
+            assert!(!lab.journal.records().iter().any(is_settlement));
             lab.journal.clone()
         });
-        let goal = Goal::Within(30, least);
-        let ended = simulate_on(journal, async |lab| run(lab, goal, &acts, 2).await);
+        let goal = Goal::Within(after, least);
+        let ended = simulate_on(journal, async |lab| run(lab, goal, &acts, 3).await);
         match ended.result {
-            Ok(gathered) => assert_eq!(gathered.answers, BTreeMap::from([(0, 1)])),
+            Ok(gathered) => assert_eq!(gathered.answers, BTreeMap::from([(0, 1), (1, 2)])),
             Err(error) => {
-                assert!(least == 2 && error.class() == Class::DeadlineExceeded, "{error}");
+                assert_eq!((least, error.class()), (3, Class::DeadlineExceeded));
+                assert!(error.to_string().contains("are needed"), "{error}");
             }
         }
     }
+}
+
+/// Where the time was up before, those that replay have no more of it than what is around them gives.
+#[test]
+fn a_deadline_around_it_ends_a_replay_too() {
+    let never = [Act::ends(Ends::Never, 0)];
+    let goal = Goal::Within(1000, 0);
+    let journal = simulate(async |lab| {
+        run(lab, goal, &never, 1).await.result.unwrap();
+        lab.journal.clone()
+    });
+    let records = journal.records().into_iter().take_while(|record| !is_settlement(record));
+    let mut records: Vec<Record> = records.collect();
+    records.last_mut().unwrap().worked = Duration::from_secs(2);
+    let took = simulate_on(records.into_iter().collect(), async |lab| {
+        let within = gather(&lab.gauge, &never).within(Duration::from_secs(1), 0);
+        let cx = lab.cx().with_wall_deadline(std::time::SystemTime::now());
+        let began = Instant::now();
+        let error = within.run_reported(1, &cx).await.result.unwrap_err();
+        assert_eq!(error.class(), Class::DeadlineExceeded);
+        millis(began.elapsed())
+    });
+    assert!(took <= GRACE + 2, "{took}");
+}
+
+#[test]
+fn who_has_not_begun_when_it_is_cancelled_is_skipped() {
+    let acts = [Act::answers(1, 10); 5];
+    let ended = simulate(async |lab| {
+        let cancel = async {
+            tokio::time::sleep(Duration::from_millis(15)).await;
+            lab.run.cancel();
+        };
+        tokio::join!(run(lab, Goal::Within(100, 1), &acts, 1), cancel).0
+    });
+    assert_eq!(ended.result.unwrap_err().class(), Class::Cancelled);
+    assert_eq!((ended.report.succeeded, ended.report.cancelled, ended.report.skipped), (1, 1, 3));
+}
+
+/// Once it is settled the time has had its say: whoever counts has as long as it takes.
+#[test]
+fn whoever_counts_may_replay_as_long_as_it_takes() {
+    let run = async |lab: &Lab, millis: u64| {
+        let acts = [Act::answers(1, millis), Act::ends(Ends::Never, 0)];
+        let responders = acts.iter().map(|act| responder(&lab.gauge, *act));
+        // Not durable, so that it is asked again.
+        let within = ScatterGather::new("gather", (0..).zip(responders.collect::<Vec<_>>()));
+        let within = within.within(Duration::from_millis(10), 1).with_grace(Duration::ZERO);
+        let partial = within.run_reported(1, &lab.cx()).await.result.unwrap();
+        (partial.ok, lab.journal.clone())
+    };
+    let (first, journal) = simulate(async |lab| run(lab, 5).await);
+    let (second, _) = simulate_on(journal, async |lab| run(lab, 60).await);
+    assert_eq!(first, BTreeMap::from([(0, 1)]));
+    assert_eq!(second, first);
 }
 
 #[test]
@@ -154,6 +225,8 @@ fn check_replay(durable: bool, limit: usize, grace: u64) {
             agent_fn("step", move |_: u32, cx| {
                 let begun = begun.clone();
                 async move {
+                    // What is done outside of steps is done again, and takes its time then too.
+                    tokio::time::sleep(Duration::from_millis(1)).await;
                     cx.step("answer", Effect::Pure, (), move |(), _| async move {
                         drop(begun.enter());
                         tokio::time::sleep(Duration::from_millis(millis)).await;
@@ -180,8 +253,7 @@ fn check_replay(durable: bool, limit: usize, grace: u64) {
     assert_eq!(first.ok.len(), in_time, "limit {limit}");
     assert_eq!(begun.ever(), in_time);
     let records = journal.records();
-    let settled = |record: &Record| record.key.as_str().ends_with(":%settled");
-    let until = records.iter().position(settled).unwrap();
+    let until = records.iter().position(is_settlement).unwrap();
     let mut known = records[..until].to_vec();
     // The run went on elsewhere until the time was up, and then died.
     known.last_mut().unwrap().worked = Duration::from_millis(40);
