@@ -7,8 +7,8 @@
 //! | [`Flow`] | a pipeline for many items, its stages overlapping, with bounded buffers | first in, first out; by key with [`fifo_by`](Flow::fifo_by) | fail the flow, [the item](Flow::fail_item), or [hand it over](Flow::dead_letter) |
 //! | [`MapReduce`] | one agent over many inputs, outputs combined; keyed with [`per_key`] | of the inputs; [`unordered`](MapReduce::unordered) or as a [`tree`](MapReduce::tree) where the combiner allows | fail fast, [collect all](MapReduce::collect_all), [quorum](MapReduce::quorum), [best effort](MapReduce::best_effort) |
 //! | [`ForkJoin`] | different agents over one input, outputs joined as a tuple or by name | by branch | fail fast, [collect all](ForkJoin::collect_all) |
-//! | [`Saga`] | steps of which each can be taken back | of the graph, and against it | what was done is taken back, or an operator decides |
 //! | [`ScatterGather`] | the same request to many agents: all answers, the [first](ScatterGather::first) few, one that a [quorum](ScatterGather::quorum) or a [majority](ScatterGather::majority) agrees in, the [best](ScatterGather::best_by), or those [within](ScatterGather::within) a time | by responder | fail fast where all are asked for, else it counts as no answer |
+//! | [`Saga`] | steps of which each can be taken back | of the graph, and against it | what was done is taken back, or an operator decides |
 //!
 //! What all of them keep:
 //!
