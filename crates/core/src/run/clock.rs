@@ -1,10 +1,12 @@
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
+
+use super::RunState;
 
 /// Counts the time that a run has been working, over all its processes: while it is paused, between
 /// two executions and while it is not running at all, the clock stands still.
@@ -15,8 +17,7 @@ pub(crate) struct WorkClock {
     opened: Instant,
     /// A [`Reading`]. It is asked for with every record, so that looking takes no lock.
     reading: AtomicU64,
-    /// How many executions there are.
-    executions: Mutex<usize>,
+    working: Mutex<Count>,
     pace: watch::Sender<Pace>,
 }
 
@@ -55,22 +56,35 @@ impl Reading {
     }
 }
 
+/// How many there are for which the clock runs.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    executions: usize,
+    shielded: usize,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Pace {
     paused: bool,
     /// Nothing is executed, and something was.
     idle: bool,
+    /// Something is at work that goes on when its execution has ended.
+    shielded: bool,
 }
 
 impl Pace {
     fn stands(self) -> bool {
-        self.paused || self.idle
+        self.paused || (self.idle && !self.shielded)
     }
 }
 
 /// Lets the clock run for as long as it is held.
 #[derive(Debug)]
 pub(crate) struct Working<'a>(&'a WorkClock);
+
+/// As [`Working`], for tasks that go on when their execution has ended: they wait, and are bounded, by
+/// working time too.
+pub(crate) struct Shielded(Arc<RunState>);
 
 impl WorkClock {
     /// It runs from here on, for hosts that drive agents without an execution.
@@ -79,7 +93,7 @@ impl WorkClock {
             before,
             opened: Instant::now(),
             reading: AtomicU64::new(Reading::Runs { stood: 0 }.pack()),
-            executions: Mutex::new(0),
+            working: Mutex::default(),
             pace: watch::Sender::new(Pace::default()),
         }
     }
@@ -111,8 +125,8 @@ impl WorkClock {
     }
 
     pub(crate) fn work(&self) -> Working<'_> {
-        self.change(|executions, pace| {
-            *executions += 1;
+        self.change(|count, pace| {
+            count.executions += 1;
             pace.idle = false;
         });
         Working(self)
@@ -131,10 +145,10 @@ impl WorkClock {
     }
 
     /// Changes the pace under the lock, so that it and the reading never disagree.
-    fn change(&self, change: impl FnOnce(&mut usize, &mut Pace)) {
-        let mut executions = self.executions();
+    fn change(&self, change: impl FnOnce(&mut Count, &mut Pace)) {
+        let mut count = self.count();
         let mut pace = *self.pace.borrow();
-        change(&mut executions, &mut pace);
+        change(&mut count, &mut pace);
         let reading = Reading::unpack(self.reading.load(Ordering::Acquire));
         let open = self.open();
         let reading = match reading {
@@ -150,8 +164,8 @@ impl WorkClock {
         self.pace.send_replace(pace);
     }
 
-    fn executions(&self) -> MutexGuard<'_, usize> {
-        self.executions.lock().unwrap_or_else(PoisonError::into_inner)
+    fn count(&self) -> MutexGuard<'_, Count> {
+        self.working.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the run has worked for so long.
@@ -178,9 +192,28 @@ impl WorkClock {
 
 impl Drop for Working<'_> {
     fn drop(&mut self) {
-        self.0.change(|executions, pace| {
-            *executions -= 1;
-            pace.idle = *executions == 0;
+        self.0.change(|count, pace| {
+            count.executions -= 1;
+            pace.idle = count.executions == 0;
+        });
+    }
+}
+
+impl Shielded {
+    pub(crate) fn of(run: Arc<RunState>) -> Self {
+        run.clock.change(|count, pace| {
+            count.shielded += 1;
+            pace.shielded = true;
+        });
+        Self(run)
+    }
+}
+
+impl Drop for Shielded {
+    fn drop(&mut self) {
+        self.0.clock.change(|count, pace| {
+            count.shielded -= 1;
+            pace.shielded = count.shielded > 0;
         });
     }
 }

@@ -14,6 +14,7 @@ use futures::future::Shared;
 use serde::Serialize;
 
 pub use builder::RunBuilder;
+pub(crate) use clock::Shielded;
 pub(crate) use state::RunState;
 pub use stats::RunStats;
 pub(crate) use stats::count;
@@ -74,7 +75,8 @@ impl Run {
     /// Runs an agent to its end, as a child of this run's root.
     ///
     /// It goes on where an earlier execution of an agent of that name stopped, in this process or in
-    /// one before it. The clock of the run stands still between two executions.
+    /// one before it. The clock of the run stands still between two executions, unless something is
+    /// [shielded](Scope::shielded) from the end of one.
     ///
     /// # Errors
     /// The agent's error, or why the run stopped it. `Suspended` and `Parked` name what has to come

@@ -24,7 +24,7 @@ pub(super) fn reap<T: Send + 'static>(mut tasks: Tasks<T>) {
     }
     // Without a runtime nobody could wait: the tasks are aborted and fenced as they are dropped.
     let Ok(runtime) = Handle::try_current() else { return };
-    if !tasks.is_shielded {
+    if tasks.shielded.is_none() {
         tasks.stop();
     }
     if matches!(tasks.phase, Phase::Stopping(_)) && tasks.env.stop.is_over_around() {

@@ -19,7 +19,7 @@ use crate::context::RunContext;
 use crate::context::env::{Env, Room};
 use crate::error::AgentError;
 use crate::event::EventKind;
-use crate::run::count;
+use crate::run::{Shielded, count};
 
 /// How long tasks that were aborted may take to be gone before they count as zombies.
 pub(super) const GIVE_UP: Duration = Duration::from_millis(200);
@@ -29,8 +29,8 @@ pub(super) struct Tasks<T> {
     pub(super) cx: RunContext,
     pub(super) env: Arc<Env>,
     pub(super) live: Arc<Live>,
-    /// Whether the tasks go on when the scope is dropped.
-    pub(super) is_shielded: bool,
+    /// Where the tasks go on when the scope is dropped: in working time.
+    pub(super) shielded: Option<Shielded>,
     ended: Ended,
     pub(super) set: JoinSet<Task<T>>,
     pub(super) running: HashMap<Id, Running>,
@@ -61,7 +61,7 @@ impl<T: Send + 'static> Tasks<T> {
         let stop = Arc::default();
         let shield = |env| Env { stop, deadline: None, deadline_wall: None, ..env };
         let tasks = Self::open_in(cx, &CancellationToken::new(), shield, RunContext::shielded)?;
-        Ok(Self { is_shielded: true, ..tasks })
+        Ok(Self { shielded: Some(Shielded::of(cx.env().run.clone())), ..tasks })
     }
 
     fn open_in(
@@ -84,7 +84,7 @@ impl<T: Send + 'static> Tasks<T> {
         Ok(Self {
             cx: place(cx),
             env,
-            is_shielded: false,
+            shielded: None,
             fence: Fence(Some(live.clone())),
             live,
             ended,

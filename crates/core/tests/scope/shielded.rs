@@ -5,7 +5,7 @@ use std::time::Duration;
 use common::{reopen, settle};
 use futures::FutureExt;
 use maniple_core::{
-    AgentError, Effect, Fact, Key, MemoryJournal, Run, RunContext, Scope, agent_fn,
+    AgentError, AgentExt, BaseAgent, Effect, Fact, Key, MemoryJournal, Run, RunContext, Scope, agent_fn,
 };
 use tokio::time::{Instant, sleep};
 
@@ -135,4 +135,24 @@ async fn what_is_in_doubt_is_named_and_can_be_abandoned() {
     assert_eq!(cx.in_doubt(), keys);
     cx.abandon().await.unwrap();
     assert_eq!(cx.in_doubt(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_clock_runs_for_it_when_its_execution_is_over() {
+    let run = reopen(&MemoryJournal::new()).await;
+    let agent = agent_fn("agent", |(): (), cx| async move {
+        let mut scope = Scope::<()>::shielded(&cx)?;
+        let child = scope.child("undo");
+        scope.spawn(child, |cx| async move {
+            let forever = agent_fn("forever", |(): (), _| std::future::pending());
+            forever.with_timeout(30 * SECOND).run((), &cx).await
+        });
+        scope.next().await.expect("it has a task").result
+    });
+    tokio::time::timeout(SECOND, run.execute(agent, ())).await.unwrap_err();
+    tokio::time::timeout(60 * SECOND, run.quiesce()).await.expect("it has ended in its time");
+    let worked = run.worked();
+    assert!(worked >= 30 * SECOND, "{worked:?}");
+    sleep(SECOND).await;
+    assert_eq!(run.worked(), worked, "the clock stands again");
 }
