@@ -1,13 +1,16 @@
 //! Does what the machine says, and journals what it decides by.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::{Either, Fuse, FutureExt, select};
 use maniple_core::{
     AgentError, Children, Class, Effect, Progress, RecordedError, RunContext, Scope,
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
 
 use super::act::Work;
 use super::desk::{Decision, Desk, Note, Stuck};
@@ -44,8 +47,8 @@ pub(super) struct Aborted {
 struct Forward {
     /// The step that failed first, and how.
     cause: Option<(usize, AgentError)>,
-    /// What has to come from outside.
-    held: Option<AgentError>,
+    /// What has to come from outside, and for which step.
+    held: Vec<(usize, AgentError)>,
 }
 
 /// What became of an action in the end.
@@ -64,6 +67,8 @@ pub(super) struct Driver {
     pub(super) cx: RunContext,
     /// Where they are taken back.
     pub(super) shield: Children,
+    /// Resolves when nobody waits for the saga any more.
+    let_go: Fuse<oneshot::Receiver<()>>,
     machine: Machine,
     made: Vec<Option<Value>>,
     by_hand: BTreeSet<usize>,
@@ -77,11 +82,13 @@ impl Driver {
         input: Value,
         cx: RunContext,
         shield: Children,
+        let_go: oneshot::Receiver<()>,
     ) -> Self {
         let machine = Machine::new(plan.graph.clone());
         let made = vec![None; plan.parts.len()];
         let (by_hand, report) = (BTreeSet::new(), PatternReport::default());
-        Self { saga, plan, input, cx, shield, machine, made, by_hand, report }
+        let let_go = let_go.fuse();
+        Self { saga, plan, input, cx, shield, let_go, machine, made, by_hand, report }
     }
 
     pub(super) async fn run(mut self) -> (Result<Outcome, AgentError>, PatternReport) {
@@ -115,7 +122,7 @@ impl Driver {
                 return Ok(Outcome::Committed(self.outputs()));
             }
             let Some((step, error)) = forward.cause else {
-                return Err(forward.held.unwrap_or_else(|| self.cancelled()));
+                return Err(merged(forward.held).unwrap_or_else(|| self.cancelled()));
             };
             self.take_stock(&here).await?;
             self.doubt_what_is_held();
@@ -157,7 +164,15 @@ impl Driver {
                     self.report.started += 1;
                 }
             }
-            let Some(done) = scope.next().await else { break };
+            let done = match select(pin!(scope.next()), &mut self.let_go).await {
+                Either::Left((done, _)) => Some(done),
+                Either::Right(_) => None,
+            };
+            let Some(done) = done else {
+                scope.stop();
+                continue;
+            };
+            let Some(done) = done else { break };
             let step = begun[done.index];
             let error = match done.result {
                 Ok(Acted::Made(value)) => {
@@ -175,7 +190,7 @@ impl Driver {
                 }
                 Some(Step::Held) => {
                     self.machine.acted(step, Step::Held);
-                    merge(&mut forward.held, error);
+                    forward.held.push((step, error));
                 }
                 Some(end) => {
                     self.machine.acted(step, end);
@@ -225,7 +240,7 @@ impl Driver {
 
     /// Takes back what was done, or may have been.
     async fn compensate(&mut self, cx: &RunContext) -> Result<(), AgentError> {
-        let (mut parked, mut halt) = (None, None);
+        let (mut parked, mut halt) = (Vec::new(), None);
         let mut scope = Scope::open(cx)?.with_grace(self.plan.grace);
         let mut begun = Vec::new();
         loop {
@@ -248,14 +263,14 @@ impl Driver {
                     }
                     self.tell(step, "is taken back", Step::Undone);
                 }
-                Err(error @ AgentError::Parked { .. }) => merge(&mut parked, error),
+                Err(error @ AgentError::Parked { .. }) => parked.push((step, error)),
                 Err(error) => {
                     halt.get_or_insert(error);
                 }
             }
         }
         scope.close().await;
-        halt.or(parked).map_or(Ok(()), Err)
+        halt.or_else(|| merged(parked)).map_or(Ok(()), Err)
     }
 
     fn done(&mut self, step: usize, value: Value) {
@@ -468,7 +483,9 @@ impl Action {
                     let undoing = |place| undo.undo(&self.work(), output, how, place);
                     match place.invoke(undoing).await {
                         Ok(()) => return Ok(false),
-                        Err(error) if is_no_outcome(&error) => return Err(error),
+                        Err(error) if is_no_outcome(&error) || cx.check().is_err() => {
+                            return Err(error);
+                        }
                         Err(error) => {
                             self.park(&desk, Stuck::Undo, error.recorded().text.to_string()).await?
                         }
@@ -500,14 +517,14 @@ fn is_stuck(error: &AgentError, place: &RunContext) -> bool {
     }
 }
 
-/// Whether it says nothing about the undo itself.
+/// Whether it says nothing about the undo itself. Of an undo that says that it was cancelled, or waits,
+/// nobody would hear otherwise: nothing stops it.
 fn is_no_outcome(error: &AgentError) -> bool {
-    matches!(error.class(), Class::Parked | Class::Diverged | Class::Cancelled | Class::Suspended)
+    matches!(error, AgentError::Journal { .. }) || error.class() == Class::Diverged
 }
 
-fn merge(into: &mut Option<AgentError>, error: AgentError) {
-    *into = Some(match into.take() {
-        Some(before) => before.merge(error),
-        None => error,
-    });
+/// What stands for all of them, whatever came first.
+fn merged(mut errors: Vec<(usize, AgentError)>) -> Option<AgentError> {
+    errors.sort_by_key(|(step, _)| *step);
+    errors.into_iter().map(|(_, error)| error).reduce(AgentError::merge)
 }

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use maniple_core::{AgentError, BaseAgent, RunContext, Scope};
 use serde::Serialize;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 pub use act::Undo;
@@ -167,7 +168,10 @@ where
     ) -> Result<(Result<Outcome, AgentError>, PatternReport), AgentError> {
         let mut scope = Scope::shielded(cx)?;
         let (name, plan) = (self.name.as_str().into(), self.plan.clone());
-        let driver = Driver::new(name, plan, Arc::new(input), cx.clone(), scope.children());
+        // Dropped with this future, of which the driver would not hear otherwise.
+        let (_held, let_go) = oneshot::channel();
+        let (input, here) = (Arc::new(input), scope.children());
+        let driver = Driver::new(name, plan, input, cx.clone(), here, let_go);
         scope.spawn_worker(async move { Ok(driver.run().await) });
         let done = scope.next().await.expect("a scope answers once for its task");
         scope.close().await;
