@@ -288,10 +288,13 @@ where
     {
         let (plan, read) = inner.into_parts();
         let (name, begins) = (self.name.clone(), self.saga.steps.len());
+        // The saga's own name is that of its end, after which comes what comes after it.
+        let begin_name = format!("{name}/").into();
         let begin = Pure(move |work: &Work<'_>| {
             Arc::new(input(typed::<I>(work.input), G::read(work.given))) as Value
         });
-        let saga = self.add(Kind::Value, Effect::Pure, Arc::new(begin), Reversal::Nothing);
+        let this = Self { name: begin_name, ..self };
+        let saga = this.add(Kind::Value, Effect::Pure, Arc::new(begin), Reversal::Nothing);
         let id = saga.id;
         let shifted = |step: usize| Place { builder: id, step: begins + 1 + step };
         let behind = |steps: Vec<usize>| {
@@ -320,7 +323,7 @@ where
         let given: Vec<Place> = plan.outputs.iter().map(|step| shifted(*step)).collect();
         let end = Pure(move |work: &Work<'_>| Arc::new(read(work.given)) as Value);
         saga.steps.push(Draft {
-            name: format!("{name}/output").into(),
+            name,
             after: behind(last),
             part: Part {
                 act: Arc::new(end),
