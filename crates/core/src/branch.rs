@@ -143,6 +143,12 @@ impl RunContext {
         steps.map(|open| open.key).collect()
     }
 
+    /// The steps inside this context that have succeeded with an output that a store has
+    /// [withheld](crate::Record::withhold), and that nobody has told since. A pure step is none of them.
+    pub fn withheld(&self) -> Vec<Key> {
+        self.env().run.history().withheld_inside(self.node.path())
+    }
+
     /// Whether anything is journaled of this context, or inside of it.
     pub fn has_records(&self) -> bool {
         self.env().run.history().has_entries(self.node.path())

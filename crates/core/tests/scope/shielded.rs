@@ -5,7 +5,8 @@ use std::time::Duration;
 use common::{reopen, settle};
 use futures::FutureExt;
 use maniple_core::{
-    AgentError, AgentExt, BaseAgent, Effect, Fact, Key, MemoryJournal, Run, RunContext, Scope, agent_fn,
+    AgentError, AgentExt, BaseAgent, Effect, Fact, Key, MemoryJournal, Run, RunContext, Scope,
+    agent_fn,
 };
 use tokio::time::{Instant, sleep};
 

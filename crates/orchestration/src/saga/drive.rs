@@ -124,7 +124,11 @@ impl Driver {
             let Some((step, error)) = forward.cause else {
                 return Err(merged(forward.held).unwrap_or_else(|| self.cancelled()));
             };
-            self.take_stock(&here).await?;
+            let lost = self.take_stock(&here).await?;
+            if (0..self.plan.parts.len()).any(|step| self.is_behind_lost(step)) {
+                let lost = merged(forward.held.into_iter().chain(lost).collect());
+                return Err(lost.unwrap_or(error));
+            }
             self.doubt_what_is_held();
             let aborted = Aborted {
                 step: self.name(step),
@@ -135,6 +139,7 @@ impl Driver {
             abort.settle_for_good(&aborted).await?;
             aborted
         };
+        self.forget_forward(&here).await?;
         self.compensate(&undos).await?;
         debug_assert!(self.machine.is_compensated(), "nothing is left, and nobody is stuck");
         let compensated = Compensated {
@@ -174,16 +179,20 @@ impl Driver {
             };
             let Some(done) = done else { break };
             let step = begun[done.index];
-            let error = match done.result {
+            let (error, became) = match done.result {
                 Ok(Acted::Made(value)) => {
                     self.report.count(done.timing, &End::Ran(Ok(())));
                     self.done(step, value);
                     continue;
                 }
-                Ok(Acted::Skipped(error)) | Err(error) => error,
+                Ok(Acted::Skipped(error)) => (error, Some(Step::Failed)),
+                Err(error) => {
+                    let became = self.became(step, &error);
+                    (error, became)
+                }
             };
             self.report.count(done.timing, &End::<()>::Ran(Err(error.clone())));
-            match self.became(step, &error) {
+            match became {
                 None => {
                     halt.get_or_insert(error);
                     scope.stop();
@@ -206,7 +215,13 @@ impl Driver {
 
     /// Finds out what an earlier process has done that this one has not come by: where nothing new
     /// begins, only the journal answers.
-    async fn take_stock(&mut self, here: &RunContext) -> Result<(), AgentError> {
+    ///
+    /// Returns why steps have not been completed.
+    async fn take_stock(
+        &mut self,
+        here: &RunContext,
+    ) -> Result<Vec<(usize, AgentError)>, AgentError> {
+        let mut lost = Vec::new();
         let mut scope = Scope::open(here)?.with_grace(self.plan.grace.max(STOCK));
         scope.stop();
         let mut begun = Vec::new();
@@ -224,17 +239,33 @@ impl Driver {
             let step = begun[done.index];
             match done.result {
                 Ok(Acted::Made(value)) => self.done(step, value),
-                // It was completed, and its output is lost.
-                Ok(Acted::Skipped(error)) | Err(error) => match self.became(step, &error) {
+                Ok(Acted::Skipped(_)) => self.machine.acted(step, Step::Failed),
+                Err(error) => match self.became(step, &error) {
+                    // What comes after it is not taken back before somebody knows its output.
+                    _ if self.machine.was_completed(step) => return Err(error),
                     None => return Err(error),
-                    Some(_) if self.machine.was_completed(step) => {
-                        self.machine.acted(step, Step::InDoubt);
+                    Some(end) => {
+                        self.machine.acted(step, end);
+                        lost.push((step, error));
                     }
-                    Some(end) => self.machine.acted(step, end),
                 },
             }
         }
         scope.close().await;
+        Ok(lost)
+    }
+
+    /// Whether an earlier process has begun it after a step of which the output is not known any more.
+    fn is_behind_lost(&self, step: usize) -> bool {
+        let is_waiting = self.machine.step(step) == Step::Waiting;
+        is_waiting && self.plan.parts[step].kind != Kind::Value && self.place(step).has_records()
+    }
+
+    /// Nobody will do the steps any more, nor ask an operator about them.
+    async fn forget_forward(&self, here: &RunContext) -> Result<(), AgentError> {
+        for node in &self.plan.graph.nodes {
+            here.child_at(&*node.name).abandon().await?;
+        }
         Ok(())
     }
 
@@ -307,7 +338,9 @@ impl Driver {
     fn may_have_happened(&self, step: usize) -> bool {
         let (part, place) = (&self.plan.parts[step], self.place(step));
         match part.kind {
-            Kind::Step | Kind::Value => !place.in_doubt().is_empty(),
+            Kind::Step | Kind::Value => {
+                !place.in_doubt().is_empty() || !place.withheld().is_empty()
+            }
             Kind::Agent => part.effect != Effect::Pure && place.has_records(),
         }
     }
@@ -424,6 +457,7 @@ impl Action {
         let part = &self.plan.parts[self.step];
         // Why it is parked once more, where it is not tried again before.
         let mut again: Option<String> = None;
+        let mut is_retried = false;
         loop {
             // What was decided about one try leads to the next, which has the next names.
             let (place, desk) = (cx.child(DO), Desk::next(&cx));
@@ -432,10 +466,15 @@ impl Action {
                 (None, Some(reason)) => self.park(&desk, Stuck::Action, reason).await?,
                 (None, None) => {
                     let error = match self.act(&place).await {
-                        Ok(value) => return Ok(Acted::Made(value)),
+                        Ok(value) => {
+                            if is_retried {
+                                cx.abandon().await?;
+                            }
+                            return Ok(Acted::Made(value));
+                        }
                         Err(error) => error,
                     };
-                    if !is_stuck(&error, &place) || cx.check().is_err() {
+                    if !is_stuck(&error, &cx) || cx.check().is_err() {
                         return Err(error);
                     }
                     self.park(&desk, Stuck::Action, error.to_string()).await?
@@ -443,15 +482,16 @@ impl Action {
             };
             match desk.decision().await? {
                 None => return Err(desk.parked(&note)),
-                Some(Decision::Retry) => place.abandon().await?,
+                // The try before it may have happened, whatever becomes of the next.
+                Some(Decision::Retry) => is_retried = true,
                 Some(Decision::Skip) => {
-                    place.abandon().await?;
+                    cx.abandon().await?;
                     let said = format!("an operator skipped it: {}", note.reason);
                     return Ok(Acted::Skipped(AgentError::permanent(said)));
                 }
                 Some(Decision::Resolve(output)) => match part.act.read(&output) {
                     Ok(value) => {
-                        place.abandon().await?;
+                        cx.abandon().await?;
                         return Ok(Acted::Made(value));
                     }
                     Err(error) => {
@@ -508,8 +548,8 @@ impl Action {
 }
 
 /// Whether nobody but an operator can tell what became of a step that cannot be taken back.
-fn is_stuck(error: &AgentError, place: &RunContext) -> bool {
-    let doubts = place.in_doubt();
+fn is_stuck(error: &AgentError, cx: &RunContext) -> bool {
+    let doubts = cx.in_doubt();
     match error {
         AgentError::Journal { .. } | AgentError::Suspended { .. } => false,
         AgentError::Parked { step, .. } => doubts.contains(step),

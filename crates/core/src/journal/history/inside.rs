@@ -173,6 +173,20 @@ impl History {
         })
     }
 
+    /// The steps with an effect inside `outer` of which the output was withheld.
+    pub(crate) fn withheld_inside(&self, outer: &Key) -> Vec<Key> {
+        let is_withheld = |place: &&Place| match place.entry.as_ref().map(|entry| &entry.body) {
+            Some(Body::Work(Work { effect, state: State::Withheld, .. })) => {
+                effect.is_some_and(|effect| effect != Effect::Pure)
+            }
+            _ => false,
+        };
+        let all = self.inside(outer).map(|spot| &self.places[spot]).filter(is_withheld);
+        let mut keys: Vec<Key> = all.map(|place| place.key.clone()).collect();
+        keys.sort();
+        keys
+    }
+
     /// Whether anything is recorded at or inside `outer`.
     pub(crate) fn has_entries(&self, outer: &Key) -> bool {
         self.entry(outer).is_some() || self.entries_inside(outer).next().is_some()
