@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use maniple_core::{AgentError, Class, Effect, Key, MemoryJournal};
+use maniple_core::{AgentError, BaseAgent, Class, Effect, Key, MemoryJournal, agent_fn};
 use maniple_orchestration::{Compensated, Decision, Saga, SagaBuilder};
 use tokio::time::sleep;
 
@@ -8,7 +8,7 @@ use crate::world::*;
 
 /// How a step ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum How {
+pub(crate) enum How {
     Done,
     Fails,
     Panics,
@@ -17,7 +17,7 @@ enum How {
 }
 
 /// Adds a reversible step, which ends like that; its undo fails so many times for good.
-fn step(
+pub(crate) fn step(
     saga: &mut SagaBuilder<()>,
     world: &World,
     name: &'static str,
@@ -124,6 +124,27 @@ async fn dropped_it_compensates() {
     tokio::time::timeout(Duration::from_secs(1), executing).await.unwrap_err();
     run.quiesce().await;
     assert_eq!(world.log(), ["a", "-b", "-a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn let_alone_it_compensates_while_others_go_on() {
+    let (world, journal) = (World::default(), MemoryJournal::new());
+    let mut saga = Saga::builder("saga");
+    step(&mut saga, &world, "a", How::Done);
+    step(&mut saga, &world, "b", How::Sleeps);
+    let saga = std::sync::Arc::new(saga.build(()).unwrap());
+    let seen = world.clone();
+    let agent = agent_fn("agent", move |(): (), cx| {
+        let (saga, world) = (saga.clone(), seen.clone());
+        async move {
+            let patience = Duration::from_secs(1);
+            tokio::time::timeout(patience, saga.run((), &cx)).await.unwrap_err();
+            sleep(Duration::from_secs(10)).await;
+            Ok(world.log())
+        }
+    });
+    let log = open(&journal).await.execute(agent, ()).await.unwrap();
+    assert_eq!(log, ["a", "-b", "-a"]);
 }
 
 #[tokio::test(start_paused = true)]

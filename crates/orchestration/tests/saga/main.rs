@@ -2,6 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 mod basics;
+mod build;
+mod check;
+mod crash;
+mod host;
+mod laws;
 mod operator;
 mod picture;
+mod program;
+mod store;
+mod withheld;
 mod world;

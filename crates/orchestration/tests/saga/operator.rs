@@ -1,151 +1,231 @@
-use maniple_core::{AgentError, Class, Effect, Key, MemoryRunStore, Run, RunStore, RunStoreError};
-use maniple_orchestration::{
-    Compensated, OperatorError, ParkedStep, Saga, SagaOperator, StepState, Stuck,
-};
+//! What an operator decides, and what becomes of it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use maniple_core::{
+    AgentError, Class, Delivery, Effect, Key, MemoryJournal, Payload, Run, agent_fn,
+};
+use maniple_orchestration::{Decision, Saga};
+use tokio::time::sleep;
+
+use crate::basics::{How, step};
+use crate::host::compensated;
 use crate::world::*;
 
-/// `a`, then `b` of which nobody knows whether it has happened and which cannot be taken back, then `c`,
-/// which fails; the undo of `a` fails for good.
-fn saga(world: &World) -> Saga<u64, u64> {
+fn parked(error: &AgentError) -> (&Key, &str) {
+    let AgentError::Parked { step, reason } = error else { panic!("{error:?}") };
+    (step, reason)
+}
+
+/// How the letter of a saga ends, try by try; it cannot be taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Letter {
+    Lost,
+    Refused,
+    Sent,
+}
+
+/// A step `a` that can be taken back, then a letter, then whatever `last` does.
+fn letter(world: &World, ends: &'static [Letter], as_agent: bool, last: How) -> Saga<(), u64> {
     let mut saga = Saga::builder("saga");
-    let (acting, undoing) = (world.clone(), world.clone());
-    let a = saga
-        .step("a")
-        .run(Effect::Reversible, move |n: u64, (), _| {
-            let world = acting.clone();
-            async move {
-                world.act("a");
-                Ok(n)
+    step(&mut saga, world, "a", How::Done);
+    let (tries, sending) = (world.clone(), world.clone());
+    let send = move |world: World| async move {
+        let (_going, tries) = tries.begin("letter", Event::Begins);
+        match ends[tries - 1] {
+            Letter::Refused => return Err(AgentError::permanent("no address")),
+            Letter::Lost => world.act("letter"),
+            Letter::Sent => {
+                world.act("letter");
+                return Ok(5);
             }
-        })
-        .undo(move |_, _| {
-            let world = undoing.clone();
-            async move {
-                world.act("undo a");
-                Err(AgentError::permanent("the undo of a fails"))
-            }
+        }
+        Err(AgentError::new(Class::Indeterminate, "no answer"))
+    };
+    let letter = if as_agent {
+        let agent = agent_fn("agent", move |(): (), cx| {
+            let (send, world) = (send.clone(), sending.clone());
+            async move { cx.step("send", Effect::Irreversible, (), |(), _| send(world)).await }
         });
-    let acting = world.clone();
-    let b = saga
-        .step("b")
-        .given(a)
-        .run(Effect::Irreversible, move |_, n: u64, _| {
-            let world = acting.clone();
-            async move {
-                world.act("b");
-                Err::<u64, _>(AgentError::new(Class::Indeterminate, format!("{n} is lost")))
-            }
-        })
-        .cannot_undo();
-    let acting = world.clone();
-    saga.step("c")
-        .given(b)
-        .run(Effect::Pure, move |_, n: u64, _| {
-            let world = acting.clone();
-            async move {
-                world.act(&format!("c {n}"));
-                Err::<u64, _>(AgentError::permanent("c fails"))
-            }
-        })
-        .nothing_to_undo();
-    saga.build(b).unwrap()
+        saga.step("letter").agent(Effect::Irreversible, agent, |(), ()| ()).cannot_undo()
+    } else {
+        let send = move |(), (), _| send.clone()(sending.clone());
+        saga.step("letter").run(Effect::Irreversible, send).cannot_undo()
+    };
+    step(&mut saga, world, "last", last);
+    saga.build(letter).unwrap()
 }
 
-async fn execute(store: &MemoryRunStore, world: &World) -> Result<u64, AgentError> {
-    let journal = store.open("order").await.unwrap();
-    let run = Run::builder("order").with_journal(journal).open().await?;
-    let result = run.execute(saga(world), 7).await;
-    run.quiesce().await;
-    result
-}
+const ACTION: &str = "/saga[letter]/operator!decision";
 
-async fn status(store: &MemoryRunStore, world: &World) -> Vec<StepState> {
-    let records = store.open("order").await.unwrap().load().await.unwrap();
-    let status = saga(world).status(&Key::new("/saga"), &records);
-    assert!(saga(world).to_dot(&status).contains("\"a\" -> \"b\";"));
-    status.into_iter().map(|status| status.state).collect()
-}
-
-async fn parked(operator: &SagaOperator) -> ParkedStep {
-    let mut parked = operator.parked().await.unwrap();
-    assert_eq!((parked.steps.len(), parked.unread.len()), (1, 0));
-    parked.steps.remove(0)
+/// Decides about what is parked there, in a process of its own, and goes on in another.
+async fn decide<T: Send + 'static>(
+    journal: &MemoryJournal,
+    key: &str,
+    decision: Decision,
+    build: impl Fn() -> Saga<(), T>,
+) -> Result<T, AgentError> {
+    let error = open(journal).await.execute(build(), ()).await.map(drop).unwrap_err();
+    assert_eq!(parked(&error).0.as_str(), key, "{error}");
+    let delivered = open(journal).await.deliver(&Key::new(key), &decision).await.unwrap();
+    assert_eq!(delivered, Delivery::Accepted);
+    open(journal).await.execute(build(), ()).await
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_parked_is_listed_and_decided_in_a_store() {
-    use StepState::{Done, Failed, Parked, Undone, Waiting};
-    let (store, world) = (MemoryRunStore::new(), World::default());
-    let operator = SagaOperator::new(store.clone());
-    assert!(operator.parked().await.unwrap().steps.is_empty());
+async fn an_action_that_is_tried_again_commits() {
+    for as_agent in [false, true] {
+        let (world, journal) = (World::default(), MemoryJournal::new());
+        let build = || letter(&world, &[Letter::Lost, Letter::Sent], as_agent, How::Done);
+        let made = decide(&journal, ACTION, Decision::Retry, build).await.unwrap();
+        assert_eq!((made, world.tries("letter")), (5, 2));
+        let again = open(&journal).await.execute(build(), ()).await.unwrap();
+        assert_eq!((again, world.tries("letter")), (5, 2));
+    }
+}
 
-    let error = execute(&store, &world).await.unwrap_err();
-    assert_eq!(error.class(), Class::Parked);
-    let b = parked(&operator).await;
-    assert_eq!((&*b.run, &*b.saga, &*b.step), ("order", "saga", "b"));
-    assert_eq!((b.stuck, &*b.reason), (Stuck::Action, "7 is lost"));
-    assert_eq!(status(&store, &world).await, [Done, Parked, Waiting]);
-
-    // Done once more it is lost once more.
-    operator.retry(&b).await.unwrap();
-    let late = operator.skip(&b).await.unwrap_err();
-    assert!(matches!(&late, OperatorError::TooLate { step } if &**step == "b"), "{late}");
-    execute(&store, &world).await.unwrap_err();
-    let again = parked(&operator).await;
-    assert_ne!(again.signal, b.signal);
-
-    // What does not fit parks it once more.
-    operator.resolve(&again, "no number").await.unwrap();
-    execute(&store, &world).await.unwrap_err();
-    let again = parked(&operator).await;
-    assert!(again.reason.contains("does not fit"), "{}", again.reason);
-
-    operator.resolve(&again, &9).await.unwrap();
-    // It cannot be taken back, so that is the next question.
-    execute(&store, &world).await.unwrap_err();
-    assert_eq!(world.log(), ["a", "b", "b", "c 9"]);
-    let undo = parked(&operator).await;
-    assert_eq!((&*undo.step, undo.stuck), ("b", Stuck::Undo));
-    assert_eq!(status(&store, &world).await, [Done, Parked, Failed]);
-
-    operator.skip(&undo).await.unwrap();
-    execute(&store, &world).await.unwrap_err();
-    let undo = parked(&operator).await;
-    assert_eq!((&*undo.step, &*undo.reason), ("a", "the undo of a fails"));
-    assert_eq!(status(&store, &world).await, [Parked, Undone, Failed]);
-
-    operator.resolve(&undo, &()).await.unwrap();
-    let ended = execute(&store, &world).await.unwrap_err();
-    let AgentError::Failed { source, .. } = &ended else { panic!("{ended}") };
-    let ended = source.downcast_ref::<Compensated>().unwrap();
-    assert_eq!(ended.by_hand, ["a".into(), "b".into()]);
-    assert!(operator.parked().await.unwrap().steps.is_empty());
-    assert_eq!(status(&store, &world).await, [Undone, Undone, Failed]);
-    assert_eq!(world.log(), ["a", "b", "b", "c 9", "undo a"]);
+/// The first letter may have gone out, whatever is said of the second.
+#[tokio::test(start_paused = true)]
+async fn an_action_that_is_refused_when_it_is_tried_again_is_still_in_doubt() {
+    for as_agent in [false, true] {
+        let (world, journal) = (World::default(), MemoryJournal::new());
+        let build = || letter(&world, &[Letter::Lost, Letter::Refused], as_agent, How::Done);
+        let error = decide(&journal, ACTION, Decision::Retry, build).await.unwrap_err();
+        assert_eq!(parked(&error).0.as_str(), "/saga[letter]/operator#2!decision");
+        assert_eq!(world.log(), ["a", "letter"]);
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_action_that_is_skipped_has_not_happened() {
-    let (store, world) = (MemoryRunStore::new(), World::default());
-    let operator = SagaOperator::new(store.clone());
-    execute(&store, &world).await.unwrap_err();
-    operator.skip(&parked(&operator).await).await.unwrap();
-    let error = execute(&store, &world).await.unwrap_err();
-    assert_eq!(error.class(), Class::Parked, "the undo of a fails");
-    assert_eq!(world.log(), ["a", "b", "undo a"]);
-    assert_eq!(&*parked(&operator).await.step, "a");
+    for as_agent in [false, true] {
+        let (world, journal) = (World::default(), MemoryJournal::new());
+        let build = || letter(&world, &[Letter::Lost], as_agent, How::Done);
+        let error = decide(&journal, ACTION, Decision::Skip, build).await.unwrap_err();
+        let ended = compensated(&error);
+        assert_eq!((&*ended.step, ended.undone), ("letter", vec!["a".into()]), "{as_agent}");
+        assert!(ended.error.text.starts_with("an operator skipped it"), "{}", ended.error);
+        assert_eq!(world.log(), ["a", "letter", "-a"]);
+    }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_somebody_works_on_is_named_as_unread() {
-    let (store, world) = (MemoryRunStore::new(), World::default());
-    execute(&store, &world).await.unwrap_err();
-    let held = store.open("order").await.unwrap();
-    let listed = SagaOperator::new(store.clone()).parked().await.unwrap();
-    assert!(listed.steps.is_empty());
-    let (run, error) = &listed.unread[0];
-    assert_eq!(&**run, "order");
-    assert!(matches!(error, OperatorError::Store(RunStoreError::InUse { .. })), "{error}");
-    drop(held);
+async fn an_action_that_is_resolved_has_happened_with_that_output() {
+    for as_agent in [false, true] {
+        let (world, journal) = (World::default(), MemoryJournal::new());
+        let build = || letter(&world, &[Letter::Lost], as_agent, How::Done);
+        let by_hand = Decision::Resolve(Payload::encode(&9).unwrap());
+        assert_eq!(decide(&journal, ACTION, by_hand, build).await.unwrap(), 9);
+        assert_eq!(world.log(), ["a", "letter", "last"]);
+    }
+}
+
+/// What is decided after a resolution that did not fit is about the action all the same.
+#[tokio::test(start_paused = true)]
+async fn a_resolution_that_does_not_fit_is_told_and_another_is_asked_for() {
+    let second = [Decision::Skip, Decision::Retry, Decision::Resolve(Payload::encode(&9).unwrap())];
+    for (as_agent, decision) in
+        [false, true].into_iter().flat_map(|a| second.clone().map(|d| (a, d)))
+    {
+        let (world, journal) = (World::default(), MemoryJournal::new());
+        let build = || letter(&world, &[Letter::Lost, Letter::Sent], as_agent, How::Done);
+        let text = Decision::Resolve(Payload::encode("text").unwrap());
+        let error = decide(&journal, ACTION, text, build).await.unwrap_err();
+        let (_, reason) = parked(&error);
+        assert!(reason.contains("what it was resolved with does not fit"), "{reason}");
+        let key = "/saga[letter]/operator#2!decision";
+        let ended = decide(&journal, key, decision.clone(), build).await;
+        match decision {
+            Decision::Skip => {
+                assert_eq!(compensated(&ended.unwrap_err()).undone, ["a".into()]);
+                assert_eq!(world.tries("letter"), 1);
+            }
+            Decision::Retry => assert_eq!((ended.unwrap(), world.tries("letter")), (5, 2)),
+            _ => assert_eq!((ended.unwrap(), world.tries("letter")), (9, 1)),
+        }
+        let run = open(&journal).await;
+        assert_eq!(run.awaited_signals(), [], "nobody is asked any more");
+    }
+}
+
+/// A step that waits for an operator is asked about once more, as what has to be taken back.
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_an_operator_when_another_fails_is_asked_about_as_an_undo() {
+    let (world, journal) = (World::default(), MemoryJournal::new());
+    let build = || {
+        let mut saga = Saga::builder("saga");
+        let sending = world.clone();
+        saga.step("letter")
+            .first()
+            .run(Effect::Irreversible, move |(), (), _| {
+                sending.act("letter");
+                async { Err::<u64, _>(AgentError::new(Class::Indeterminate, "no answer")) }
+            })
+            .cannot_undo();
+        saga.step("fails")
+            .first()
+            .run(Effect::Pure, |(), (), _| async {
+                sleep(Duration::from_secs(1)).await;
+                Err::<u64, _>(AgentError::permanent("no"))
+            })
+            .nothing_to_undo();
+        saga.build(()).unwrap()
+    };
+    let run = open(&journal).await;
+    let error = run.execute(build(), ()).await.unwrap_err();
+    let undo = Key::new("/saga/undo[letter]/operator!decision");
+    assert_eq!(*parked(&error).0, undo);
+    assert_eq!(run.awaited_signals(), std::slice::from_ref(&undo), "it is asked about once");
+    let late = run.deliver(&Key::new(ACTION), &Decision::Retry).await.unwrap();
+    assert_eq!(late, Delivery::Withdrawn);
+    run.deliver(&undo, &Decision::Skip).await.unwrap();
+    let ended = compensated(&run.execute(build(), ()).await.unwrap_err());
+    assert_eq!((&*ended.step, ended.by_hand), ("fails", vec!["letter".into()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_journal_an_operator_decides_in_the_process() {
+    let world = World::default();
+    let build = || letter(&world, &[Letter::Lost, Letter::Sent], false, How::Fails);
+    let run = Run::builder("saga").open().await.unwrap();
+    let error = run.execute(build(), ()).await.unwrap_err();
+    assert_eq!(parked(&error).0.as_str(), ACTION);
+    run.deliver(parked(&error).0, &Decision::Retry).await.unwrap();
+    let error = run.execute(build(), ()).await.unwrap_err();
+    assert_eq!(parked(&error).0.as_str(), "/saga/undo[letter]/operator!decision");
+    let by_hand = Decision::Resolve(Payload::encode("it was called back").unwrap());
+    run.deliver(parked(&error).0, &by_hand).await.unwrap();
+    let ended = compensated(&run.execute(build(), ()).await.unwrap_err());
+    assert_eq!(ended.by_hand, ["letter".into()]);
+}
+
+/// A saga that is parked is not lost with what ends around it.
+#[tokio::test(start_paused = true)]
+async fn a_step_that_waits_for_a_signal_is_taken_back_when_another_fails() {
+    let (world, journal) = (World::default(), MemoryJournal::new());
+    let undos = Arc::new(AtomicUsize::new(0));
+    let build = || {
+        let mut saga = Saga::builder("saga");
+        let asks = agent_fn("asks", |(): (), cx| async move { cx.signal::<u64>("go").await });
+        let counted = undos.clone();
+        saga.step("asks").agent(Effect::Reversible, asks, |(), ()| ()).undo(move |undo, _| {
+            assert_eq!(undo.output, None);
+            counted.fetch_add(1, Ordering::Relaxed);
+            async { Ok(()) }
+        });
+        let sleeps = |(), (), _| async {
+            sleep(Duration::from_secs(1)).await;
+            Err::<u64, _>(AgentError::permanent("no"))
+        };
+        saga.step("fails").first().run(Effect::Pure, sleeps).nothing_to_undo();
+        step(&mut saga, &world, "after", How::Done);
+        saga.build(()).unwrap()
+    };
+    let run = open(&journal).await;
+    let ended = compensated(&run.execute(build(), ()).await.unwrap_err());
+    assert_eq!((&*ended.step, ended.undone), ("fails", vec!["asks".into()]));
+    assert_eq!(undos.load(Ordering::Relaxed), 1);
+    assert_eq!(run.awaited_signals(), []);
 }
