@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use maniple::core::{AgentError, BaseAgent, Run, agent_fn};
-use maniple::orchestration::{ForkJoin, MapReduce, Pipeline, combiner};
+use maniple::orchestration::{ForkJoin, MapReduce, Pipeline, ScatterGather, combiner};
 
 use super::Work;
 
@@ -93,18 +93,33 @@ pub fn flow_of_two(limit: usize, recording: Recording, work: impl Work) -> Patte
 
 /// An agent for each number, joined by name. The set is made here, so that no turn makes it.
 pub fn fork_join(items: u64, limit: usize, recording: Recording, work: impl Work) -> Pattern {
-    let branch = |n| {
-        let work = work.clone();
-        let branch = agent_fn("branch", move |zero: u64, _cx| {
-            let done = work(zero + n);
-            async move { Ok(done.await) }
-        });
-        (n, branch)
-    };
-    let branches: BTreeMap<u64, _> = (0..items).map(branch).collect();
+    let branches: BTreeMap<u64, _> = named(items, work).collect();
     let join = ForkJoin::named("join", branches).with_concurrency(limit);
     let join = if recording == Recording::Off { join } else { join.durable() };
     Pattern::new("ForkJoin", join, |_| 0, |outputs: BTreeMap<u64, u64>| outputs.values().sum())
+}
+
+/// An agent for each number, and the answers of all of them. The set is made here too.
+pub fn scatter_gather(items: u64, limit: usize, recording: Recording, work: impl Work) -> Pattern {
+    let gather = ScatterGather::new("gather", named(items, work)).with_concurrency(limit);
+    let gather = if recording == Recording::Off { gather } else { gather.durable() };
+    let sum = |answers: BTreeMap<u64, u64>| answers.values().sum();
+    Pattern::new("ScatterGather", gather, |_| 0, sum)
+}
+
+/// An agent for each number below a count, by that number.
+fn named(
+    items: u64,
+    work: impl Work,
+) -> impl Iterator<Item = (u64, impl BaseAgent<Input = u64, Output = u64>)> {
+    (0..items).map(move |n| {
+        let work = work.clone();
+        let agent = agent_fn("agent", move |zero: u64, _cx| {
+            let done = work(zero + n);
+            async move { Ok(done.await) }
+        });
+        (n, agent)
+    })
 }
 
 fn agent(work: impl Work) -> impl BaseAgent<Input = u64, Output = u64> {

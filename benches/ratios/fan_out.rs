@@ -3,7 +3,9 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use benches::fan_out::patterns::{Pattern, Recording, flow, flow_of_two, fork_join, map_reduce};
+use benches::fan_out::patterns::{
+    Pattern, Recording, flow, flow_of_two, fork_join, map_reduce, scatter_gather,
+};
 use benches::fan_out::{by_hand, no_op};
 use benches::table::{Bar, Failed, Fastest, expect_sum, grouped, note};
 use maniple::core::{AgentError, MemoryJournal, Run};
@@ -139,7 +141,7 @@ fn measure(runtime: &Runtime, size: Size) -> Result<Measured, Failed> {
 }
 
 /// Each pattern, not durable and durable.
-fn patterns(size: Size) -> [(Pattern, Pattern); 4] {
+fn patterns(size: Size) -> [(Pattern, Pattern); 5] {
     type Make<'a> = &'a dyn Fn(Recording) -> Pattern;
     let both = |make: Make<'_>| (make(Recording::Off), make(Recording::Children));
     [
@@ -147,6 +149,7 @@ fn patterns(size: Size) -> [(Pattern, Pattern); 4] {
         both(&|recording| flow(LIMIT, recording, no_op)),
         both(&|recording| flow_of_two(LIMIT, recording, no_op)),
         both(&|recording| fork_join(size.children, LIMIT, recording, no_op)),
+        both(&|recording| scatter_gather(size.children, LIMIT, recording, no_op)),
     ]
 }
 

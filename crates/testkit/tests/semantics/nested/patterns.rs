@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::time::Duration;
 
 use futures::stream;
 use maniple_core::{AgentError, AgentExt, BaseAgent, BoxAgent, Effect, agent_fn};
-use maniple_orchestration::{DeadLetter, ForkJoin, Inputs, MapReduce, Partial, Pipeline, combiner};
+use maniple_orchestration::{
+    DeadLetter, ForkJoin, Inputs, MapReduce, Partial, Pipeline, ScatterGather, combiner,
+};
 use maniple_testkit::{Process, Random};
 
 /// How much failure a generated map tolerates.
@@ -47,6 +50,42 @@ impl Join {
 
     pub(super) fn is_tolerant(self) -> bool {
         matches!(self, Self::TolerantTuple | Self::TolerantNamed)
+    }
+}
+
+/// What a generated scatter-gather asks for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Goal {
+    All,
+    First,
+    Majority,
+    Best,
+    /// So many within a time that does not pass.
+    Within(usize),
+}
+
+impl Goal {
+    pub(super) fn generate(random: &mut Random) -> Self {
+        match random.below(5) {
+            0 => Self::All,
+            1 => Self::First,
+            2 => Self::Majority,
+            3 => Self::Best,
+            _ => Self::Within(random.index(3)),
+        }
+    }
+
+    pub(super) fn is_tolerant(self) -> bool {
+        !matches!(self, Self::All)
+    }
+
+    /// Whether arrival has a say in who counts, or in which failures are seen.
+    pub(super) fn races(self) -> bool {
+        match self {
+            Self::First | Self::Majority => true,
+            Self::Within(least) => least > 0,
+            Self::All | Self::Best => false,
+        }
     }
 }
 
@@ -137,6 +176,22 @@ pub(super) fn join(join: Join, parts: &[BoxAgent<u64, u64>]) -> BoxAgent<u64, u6
         Join::TolerantNamed => {
             let join = ForkJoin::named("join", named()).collect_all().durable();
             join.map(|of| outcome(&of)).boxed()
+        }
+    }
+}
+
+pub(super) fn gather(goal: Goal, parts: Vec<BoxAgent<u64, u64>>) -> BoxAgent<u64, u64> {
+    let gather = ScatterGather::new("gather", (0..).zip(parts)).with_concurrency(2).durable();
+    match goal {
+        Goal::All => gather.map(|of: BTreeMap<i32, u64>| digest(&of)).boxed(),
+        Goal::First => gather.first(1).map(|of| outcome(&of)).boxed(),
+        Goal::Majority => gather.majority(|a, b| a % 2 == b % 2).map(|of| outcome(&of)).boxed(),
+        Goal::Best => {
+            let score = |n: &u64| f64::from(u32::try_from(n % 7).unwrap());
+            gather.best_by(score).map(|of| outcome(&of)).boxed()
+        }
+        Goal::Within(least) => {
+            gather.within(Duration::from_secs(1 << 30), least).map(|of| outcome(&of)).boxed()
         }
     }
 }

@@ -32,6 +32,7 @@ pub(super) enum Program {
     /// A map over a stream.
     Over(usize, Box<Program>),
     Join(patterns::Join, Vec<Program>),
+    Gather(patterns::Goal, Vec<Program>),
     Flow(patterns::Items, usize, Box<Program>, Box<Program>),
     /// With policies around it, the innermost first.
     Wrapped(Vec<Wrapper>, Box<Program>),
@@ -56,8 +57,8 @@ impl Program {
         let few = |random: &mut Random, count: usize| -> Vec<Self> {
             (0..count).map(|_| Self::generate(random, depth - 1)).collect()
         };
-        match random.below(12) {
-            9.. => Self::Wrapped(Wrapper::generate(random), one(random)),
+        match random.below(13) {
+            10.. => Self::Wrapped(Wrapper::generate(random), one(random)),
             0 => Self::Sequence(few(random, 2)),
             1 => Self::Pipeline(one(random), one(random)),
             2 => Self::Map(2 + random.index(2), one(random)),
@@ -67,6 +68,11 @@ impl Program {
             }
             5 => Self::Over(2, one(random)),
             6 => Self::Join(patterns::Join::ALL[random.index(4)], few(random, 2)),
+            9 => {
+                let goal = patterns::Goal::generate(random);
+                let parts = 2 + random.index(2);
+                Self::Gather(goal, few(random, parts))
+            }
             _ => {
                 let items = patterns::Items::ALL[random.index(4)];
                 Self::Flow(items, 2 + random.index(2), one(random), one(random))
@@ -88,6 +94,9 @@ impl Program {
             Self::Pipeline(a, b) => sum(&[a, b], 1),
             Self::Map(items, part) | Self::Over(items, part) => sum(&[part], *items),
             Self::Join(join, parts) if !join.is_tolerant() => {
+                sum(&parts.iter().collect::<Vec<_>>(), 1)
+            }
+            Self::Gather(goal, parts) if !goal.is_tolerant() => {
                 sum(&parts.iter().collect::<Vec<_>>(), 1)
             }
             Self::Flow(items, count, a, b) if !items.is_tolerant() => sum(&[a, b], *count),
@@ -117,6 +126,10 @@ impl Program {
             }
             Self::Join(join, parts) => {
                 parts.iter().any(|part| part.races_in(tolerated || join.is_tolerant()))
+            }
+            Self::Gather(goal, parts) => {
+                goal.races()
+                    || parts.iter().any(|part| part.races_in(tolerated || goal.is_tolerant()))
             }
             Self::Flow(items, _, a, b) => {
                 let tolerated = tolerated || items.is_tolerant();
@@ -201,6 +214,7 @@ impl Program {
             }
             Self::Over(items, part) => patterns::over(items, part.build(&process)),
             Self::Join(join, parts) => patterns::join(join, &Self::build_all(&parts, &process)),
+            Self::Gather(goal, parts) => patterns::gather(goal, Self::build_all(&parts, &process)),
             Self::Flow(items, count, a, b) => {
                 patterns::flow(items, count, a.build(&process), b.build(&process), process)
             }
