@@ -24,7 +24,7 @@
 //!   have failed, were cancelled, were never begun or still wait, each by index or name.
 //! - What a pattern measures of itself is in its [`PatternReport`].
 //! - `.durable()` journals the output of each child and the shape of the pattern, so that a run that is
-//!   opened again goes on where it stopped. How a pattern was settled by arrival, or in spite of
+//!   opened again goes on where it stopped. How a pattern was settled by time or arrival, or in spite of
 //!   failures that are not final, is journaled before anybody hears of it, durable or not.
 //!
 //! ```

@@ -37,13 +37,13 @@ impl<'a> Time<'a> {
         self.deadline.as_ref().map_or(self.around, |deadline| &deadline.cx)
     }
 
-    /// Whether the deadline has passed.
+    /// Whether the deadline has passed, and none around it.
     pub(super) fn is_up(&self) -> bool {
         let passed = |deadline: &Deadline| {
             let checked = deadline.cx.check();
             checked.is_err_and(|error| error.class() == Class::DeadlineExceeded)
         };
-        self.deadline.as_ref().is_some_and(passed)
+        self.deadline.as_ref().is_some_and(passed) && self.around.check().is_ok()
     }
 
     /// How long children may take to end, once they are stopped. Where the deadline had passed before

@@ -41,7 +41,7 @@ use best::best;
 /// | a [quorum](Self::quorum) of k | the [`Agreement`] | k agree, or cannot any more |
 /// | a [majority](Self::majority) | the [`Agreement`] | more than half of all agree, or cannot any more |
 /// | the [best](Self::best_by) | the [`Best`], and the others | all have ended |
-/// | those [within](Self::within) a time | those answers | all have ended, the time is up, or too few can answer |
+/// | those [within](Self::within) a time | those answers | all have ended, the time and the grace are over, or too few can answer |
 ///
 /// All but the first return a [`Partial`], which lists by name those that do not count. What still
 /// runs when the outcome is settled is stopped and awaited.
@@ -59,7 +59,7 @@ use best::best;
 ///
 /// A budget that was reserved for what was not begun goes back. Who counts where arrival or time decides
 /// is journaled before anybody hears of it: after a resume the same count, whoever would answer first
-/// then.
+/// then. What they have answered is journaled where the pattern is [durable](Self::durable).
 ///
 /// ```
 /// use std::time::Duration;

@@ -117,6 +117,20 @@ fn a_deadline_around_it_is_its_failure() {
     }
 }
 
+/// Who has answered is known, and of the others one waits for a signal: the time is not up for it.
+#[test]
+fn a_deadline_around_it_leaves_a_signal_to_wait_for() {
+    let fails = Act { millis: 50, end: Ends::FailsForGood, deaf: 3 };
+    let acts = [Act::answers(1, 5), Act::ends(Ends::Waits, 1), fails];
+    simulate(async |lab| {
+        let within = gather(&lab.gauge, &acts).within(Duration::from_millis(30), 2);
+        let wall = std::time::SystemTime::now() + Duration::from_millis(12);
+        let reported = within.run_reported(1, &lab.cx().with_wall_deadline(wall)).await;
+        let error = reported.result.unwrap_err();
+        assert_eq!(error.class(), Class::Suspended, "{error}");
+    });
+}
+
 /// Where the time was up before, those that replay have no more of it than what is around them gives.
 #[test]
 fn a_deadline_around_it_ends_a_replay_too() {
