@@ -13,9 +13,9 @@ use maniple_core::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::fault::{Faults, Part, Times};
 use super::handle::sealed::Any;
 use super::handle::{Given, Value, typed};
-use crate::call::durable;
 
 /// What an undo is given.
 #[derive(Debug, Clone, Serialize)]
@@ -34,6 +34,7 @@ pub(super) struct Work<'a> {
     pub(super) name: &'a Arc<str>,
     pub(super) input: &'a Value,
     pub(super) given: &'a [Any],
+    pub(super) faults: &'a Faults,
 }
 
 /// How undos are tried.
@@ -87,10 +88,18 @@ where
     fn act(&self, work: &Work<'_>, cx: RunContext) -> Acting {
         let (name, options, f) = (work.name.clone(), self.options, self.f.clone());
         let input = (typed::<I>(work.input), G::read(work.given));
+        let faults = work.faults.clone();
         let step = move |input, cx: RunContext| {
-            let (name, f) = (name.clone(), f.clone());
+            let (name, f, faults) = (name.clone(), f.clone(), faults.clone());
             async move {
-                let body = move |(input, given), step| f(input, given, step);
+                let step = name.clone();
+                let body = move |(input, given): (I, G::Values), cx: StepContext| async move {
+                    if faults.before(&step, Part::Action).await? == Times::Twice {
+                        f(input.clone(), given.clone(), cx.clone()).await?;
+                    }
+                    let result = f(input, given, cx).await;
+                    faults.after(&step, Part::Action, result).await
+                };
                 let output = cx.step(&name, options, input, body).await?;
                 Ok(Arc::new(output) as Value)
             }
@@ -126,9 +135,16 @@ where
     fn act(&self, work: &Work<'_>, cx: RunContext) -> Acting {
         let agent = self.inner.clone();
         let input = (self.input)(typed::<I>(work.input), G::read(work.given));
-        async move { durable(&*agent, input, &cx).await }
-            .map_ok(|output| Arc::new(output) as Value)
-            .boxed()
+        let (name, faults) = (work.name.clone(), work.faults.clone());
+        let run = async move {
+            let work = |input| async {
+                faults.before(&name, Part::Action).await?;
+                let result = agent.run(input, &cx).await;
+                faults.after(&name, Part::Action, result).await
+            };
+            cx.branch(input, work).await
+        };
+        run.map_ok(|output| Arc::new(output) as Value).boxed()
     }
 
     fn read(&self, output: &Payload) -> Result<Value, Source> {
@@ -178,9 +194,20 @@ where
             output: output.map(typed::<O>),
         };
         let (name, f) = (work.name.clone(), self.f.clone());
+        let faults = work.faults.clone();
         let step = move |undo: Undo<I, G::Values, O>, cx: RunContext| {
-            let (name, f) = (name.clone(), f.clone());
-            async move { cx.step(&name, Effect::Idempotent, undo, f).await }
+            let (name, f, faults) = (name.clone(), f.clone(), faults.clone());
+            async move {
+                let step = name.clone();
+                let body = move |undo: Undo<I, G::Values, O>, cx: StepContext| async move {
+                    if faults.before(&step, Part::Undo).await? == Times::Twice {
+                        f(undo.clone(), cx.clone()).await?;
+                    }
+                    let result = f(undo, cx).await;
+                    faults.after(&step, Part::Undo, result).await
+                };
+                cx.step(&name, Effect::Idempotent, undo, body).await
+            }
         };
         let agent =
             agent_fn(&**work.name, step).with_retry(how.retry.clone()).with_timeout(how.within);

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use super::Saga;
 use super::act::{Act, Agent, Closure, Compensation, Pure, Undo, UndoStep, Work};
 use super::error::SagaError;
+use super::fault::Faults;
 use super::graph::Graph;
 use super::handle::{Before, Given, Handle, Place, Reference, Value, typed};
 use super::plan::{Kind, Part, Plan, Reversal, Slot};
@@ -145,6 +146,7 @@ impl<I: Clone + Serialize + Send + Sync + 'static> SagaBuilder<I> {
             undo_budget: self.undo_budget,
             grace: self.grace,
             concurrency: self.concurrency,
+            faults: Faults::default(),
         };
         Ok(Saga::new(self.name, plan, G::read))
     }

@@ -436,7 +436,7 @@ struct Action {
 impl Action {
     fn work(&self) -> Work<'_> {
         let name = &self.plan.graph.nodes[self.step].name;
-        Work { name, input: &self.input, given: &self.given }
+        Work { name, input: &self.input, given: &self.given, faults: &self.plan.faults }
     }
 
     fn note(&self, stuck: Stuck, reason: String) -> Note {

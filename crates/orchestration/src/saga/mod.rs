@@ -5,6 +5,7 @@ mod builder;
 mod desk;
 mod drive;
 mod error;
+mod fault;
 mod graph;
 mod handle;
 mod machine;
@@ -16,6 +17,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+#[cfg(feature = "testkit")]
+use maniple_core::Effect;
 use maniple_core::{AgentError, BaseAgent, RunContext, Scope};
 use serde::Serialize;
 use tokio::sync::oneshot;
@@ -26,6 +29,8 @@ pub use builder::{SagaBuilder, StepBuilder, Undoable};
 pub use desk::{Decision, Stuck};
 use drive::{Driver, Outcome};
 pub use error::{Compensated, SagaError};
+#[cfg(feature = "testkit")]
+pub(crate) use fault::{Faults, Moment, Order, Part, Probe};
 use handle::sealed::Any;
 pub use handle::{Before, Given, Handle};
 pub use operator::{OperatorError, ParkedStep, ParkedSteps, SagaOperator};
@@ -177,6 +182,42 @@ where
         scope.close().await;
         done.result
     }
+}
+
+#[cfg(feature = "testkit")]
+impl<I, O> Saga<I, O> {
+    /// Its steps, in the order in which they are done one at a time.
+    pub(crate) fn steps(&self) -> Vec<Described> {
+        let order = self.plan.graph.order.iter();
+        let steps = order.map(|step| (&self.plan.graph.nodes[*step], &self.plan.parts[*step]));
+        steps
+            .filter(|(_, part)| part.kind != plan::Kind::Value)
+            .map(|(node, part)| Described {
+                name: node.name.clone(),
+                may_repeat: part.kind == plan::Kind::Step && part.effect <= Effect::Idempotent,
+                has_undo: matches!(part.reversal, plan::Reversal::By(_)),
+                is_final: matches!(part.reversal, plan::Reversal::Never),
+            })
+            .collect()
+    }
+
+    /// The same saga, that does one thing at a time and asks at each what goes wrong.
+    pub(crate) fn disturbed(self, faults: Faults) -> Self {
+        let plan = Plan { faults, concurrency: 1, ..Arc::unwrap_or_clone(self.plan) };
+        Self { plan: Arc::new(plan), ..self }
+    }
+}
+
+/// What a check wants to know of a step.
+#[cfg(feature = "testkit")]
+#[derive(Debug, Clone)]
+pub(crate) struct Described {
+    pub(crate) name: Arc<str>,
+    /// Whether its action is a single step that may run twice.
+    pub(crate) may_repeat: bool,
+    pub(crate) has_undo: bool,
+    /// Whether it cannot be taken back.
+    pub(crate) is_final: bool,
 }
 
 impl<I, O> Saga<I, O> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 use maniple_core::{Budget, Effect};
 
 use super::act::{Act, Compensation, TakeBack};
+use super::fault::Faults;
 use super::graph::Graph;
 
 /// A saga without its types.
@@ -18,6 +19,7 @@ pub(super) struct Plan {
     pub(super) undo_budget: Option<Budget>,
     pub(super) grace: Duration,
     pub(super) concurrency: usize,
+    pub(super) faults: Faults,
 }
 
 #[derive(Clone)]

@@ -4,3 +4,4 @@
 
 mod combiner;
 mod idempotent;
+mod saga;
