@@ -7,6 +7,7 @@ mod check;
 mod crash;
 mod host;
 mod laws;
+mod nested;
 mod operator;
 mod picture;
 mod program;

@@ -201,7 +201,7 @@ async fn without_a_journal_an_operator_decides_in_the_process() {
     assert_eq!(ended.by_hand, ["letter".into()]);
 }
 
-/// A saga that is parked is not lost with what ends around it.
+/// It may have done something before it waited.
 #[tokio::test(start_paused = true)]
 async fn a_step_that_waits_for_a_signal_is_taken_back_when_another_fails() {
     let (world, journal) = (World::default(), MemoryJournal::new());
