@@ -2,25 +2,23 @@
 
 use std::collections::BTreeSet;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use futures::future::{Either, Fuse, FutureExt, select};
-use maniple_core::{
-    AgentError, Children, Class, Effect, Progress, RecordedError, RunContext, Scope,
-};
+use maniple_core::{AgentError, Children, RecordedError, RunContext, Scope, Timing};
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 
-use super::act::Work;
-use super::desk::{Decision, Desk, Note, Stuck};
+use super::action::Acted;
 use super::error::Compensated;
-use super::handle::Value;
 use super::handle::sealed::Any;
 use super::machine::{Machine, Step};
-use super::plan::{Kind, Plan, Reversal, Slot};
-use super::{ABORT, DO, UNDO};
-use crate::fan_out::End;
+use super::plan::{Kind, Plan};
+use super::state::State;
+use super::{ABORT, UNDO};
+use crate::fan_out::{End, lock};
 use crate::report::PatternReport;
 
 /// How long it may take to read what an aborted saga has done out of the journal.
@@ -42,58 +40,85 @@ pub(super) struct Aborted {
     pub(super) in_doubt: BTreeSet<String>,
 }
 
-/// What the steps have come to when none runs any more.
-#[derive(Default)]
-struct Forward {
-    /// The step that failed first, and how.
-    cause: Option<(usize, AgentError)>,
-    /// What has to come from outside, and for which step.
-    held: Vec<(usize, AgentError)>,
-}
-
-/// What became of an action in the end.
-enum Acted {
-    Made(Value),
-    /// An operator says that it has not happened.
-    Skipped(AgentError),
-}
-
 /// One run of a saga. It is a task of a shielded scope, and goes on where the saga is dropped.
 pub(super) struct Driver {
-    pub(super) saga: Arc<str>,
-    pub(super) plan: Arc<Plan>,
-    pub(super) input: Value,
+    plan: Arc<Plan>,
     /// Where the steps are done.
-    pub(super) cx: RunContext,
+    cx: RunContext,
     /// Where they are taken back.
-    pub(super) shield: Children,
+    shield: Children,
     /// Resolves when nobody waits for the saga any more.
     let_go: Fuse<oneshot::Receiver<()>>,
-    machine: Machine,
-    made: Vec<Option<Value>>,
+    floor: Arc<Floor>,
     by_hand: BTreeSet<usize>,
-    report: PatternReport,
+}
+
+/// Where workers take steps from.
+struct Floor {
+    state: Mutex<State>,
+    /// Steps that have begun, and for which a worker is yet to be started.
+    ready: Mutex<Vec<usize>>,
+    /// Wakes the driver.
+    news: Notify,
+}
+
+impl Floor {
+    /// Does a step, and then those that it lets begin, one after the other. For what could be done at the
+    /// same time the driver starts workers.
+    async fn work(self: Arc<Self>, children: Children, mut step: usize) -> Result<(), AgentError> {
+        loop {
+            let (action, name) = {
+                let state = lock(&self.state);
+                (state.action(step), state.name(step))
+            };
+            let began = Instant::now();
+            let result = action.run(children.child_at(&*name)).await;
+            let mut state = lock(&self.state);
+            if state.machine.step(step) != Step::Acting {
+                // It could not be aborted, and was given up.
+                return Ok(());
+            }
+            count(&mut state.report, began.elapsed(), &result);
+            state.ended(step, result);
+            let mut ready = state.begin().into_iter();
+            let next = ready.next();
+            if ready.len() > 0 || state.is_stopping() {
+                lock(&self.ready).extend(ready);
+                self.news.notify_one();
+            }
+            drop(state);
+            match next {
+                Some(next) => step = next,
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+fn count(report: &mut PatternReport, ran: Duration, result: &Result<Acted, AgentError>) {
+    let end = match result {
+        Ok(Acted::Made(_)) => Ok(()),
+        Ok(Acted::Skipped(error)) | Err(error) => Err(error.clone()),
+    };
+    report.count(Timing { ran, ..Timing::default() }, &End::Ran(end));
 }
 
 impl Driver {
-    pub(super) fn new(
-        saga: Arc<str>,
-        plan: Arc<Plan>,
-        input: Value,
-        cx: RunContext,
-        shield: Children,
-        let_go: oneshot::Receiver<()>,
-    ) -> Self {
-        let machine = Machine::new(plan.graph.clone());
-        let made = vec![None; plan.parts.len()];
-        let (by_hand, report) = (BTreeSet::new(), PatternReport::default());
-        let let_go = let_go.fuse();
-        Self { saga, plan, input, cx, shield, let_go, machine, made, by_hand, report }
+    pub(super) fn new(state: State, shield: Children, let_go: oneshot::Receiver<()>) -> Self {
+        let (plan, cx) = (state.plan.clone(), state.cx.clone());
+        let (ready, news) = (Mutex::default(), Notify::new());
+        let floor = Arc::new(Floor { state: Mutex::new(state), ready, news });
+        Self { plan, cx, shield, let_go: let_go.fuse(), floor, by_hand: BTreeSet::new() }
     }
 
     pub(super) async fn run(mut self) -> (Result<Outcome, AgentError>, PatternReport) {
         let outcome = self.settle().await;
-        (outcome, self.report)
+        let report = self.state().report;
+        (outcome, report)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.floor.state)
     }
 
     async fn settle(&mut self) -> Result<Outcome, AgentError> {
@@ -102,7 +127,7 @@ impl Driver {
             here.abandon().await?;
             return Ok(Outcome::Compensated(compensated));
         }
-        here.check_shape(&self.shape())?;
+        here.check_shape(&self.state().shape())?;
         let undos = self.shield.child(UNDO);
         let undos = match self.plan.undo_budget {
             Some(reserve) => undos.with_budget(reserve)?,
@@ -111,42 +136,56 @@ impl Driver {
         let abort = self.shield.child(ABORT);
         let known: Option<Aborted> = abort.settlement_for_good()?;
         let aborted = if let Some(aborted) = known {
-            let graph = self.plan.graph.clone();
-            let completed = self.named(&aborted.completed);
-            self.machine = Machine::aborted(graph, completed, &self.named(&aborted.in_doubt));
+            {
+                let mut state = self.state();
+                let completed = state.named(&aborted.completed);
+                let in_doubt = state.named(&aborted.in_doubt);
+                state.machine = Machine::aborted(self.plan.graph.clone(), completed, &in_doubt);
+            }
             self.take_stock(&here).await?;
             aborted
         } else {
-            let forward = self.forward().await?;
-            if self.machine.is_committed() {
-                return Ok(Outcome::Committed(self.outputs()));
-            }
-            let Some((step, error)) = forward.cause else {
-                return Err(merged(forward.held).unwrap_or_else(|| self.cancelled()));
+            self.forward().await?;
+            let cause = {
+                let mut state = self.state();
+                if state.machine.is_committed() {
+                    return Ok(Outcome::Committed(state.outputs()));
+                }
+                state.cause.take()
+            };
+            let Some((step, error)) = cause else {
+                let held = merged(std::mem::take(&mut self.state().held));
+                return Err(held.unwrap_or_else(|| AgentError::Cancelled { key: self.cx.path() }));
             };
             let lost = self.take_stock(&here).await?;
-            if (0..self.plan.parts.len()).any(|step| self.is_behind_lost(step)) {
-                let lost = merged(forward.held.into_iter().chain(lost).collect());
-                return Err(lost.unwrap_or(error));
-            }
-            self.doubt_what_is_held();
-            let aborted = Aborted {
-                step: self.name(step),
-                error: error.recorded(),
-                completed: self.names(Step::Done),
-                in_doubt: self.names(Step::InDoubt),
+            let aborted = {
+                let mut state = self.state();
+                if (0..self.plan.parts.len()).any(|step| state.is_behind_lost(step)) {
+                    let held = std::mem::take(&mut state.held).into_iter();
+                    return Err(merged(held.chain(lost).collect()).unwrap_or(error));
+                }
+                state.doubt_what_is_held();
+                Aborted {
+                    step: state.name(step),
+                    error: error.recorded(),
+                    completed: state.names(Step::Done),
+                    in_doubt: state.names(Step::InDoubt),
+                }
             };
             abort.settle_for_good(&aborted).await?;
             aborted
         };
         self.forget_forward(&here).await?;
         self.compensate(&undos).await?;
-        debug_assert!(self.machine.is_compensated(), "nothing is left, and nobody is stuck");
-        let compensated = Compensated {
-            step: aborted.step,
-            error: aborted.error,
-            undone: self.in_order(&self.machine.to_compensate()),
-            by_hand: self.in_order(&self.by_hand),
+        let compensated = {
+            let state = self.state();
+            debug_assert!(state.machine.is_compensated(), "nothing is left, and nobody is stuck");
+            Compensated {
+                step: aborted.step,
+                error: aborted.error,
+                undone: state.in_order(&state.machine.to_compensate()),
+                by_hand: state.in_order(&self.by_hand),
+            }
         };
         here.settle_for_good(&compensated).await?;
         here.abandon().await?;
@@ -154,67 +193,46 @@ impl Driver {
     }
 
     /// Does steps until none is left, or one has failed.
-    async fn forward(&mut self) -> Result<Forward, AgentError> {
-        let mut forward = Forward::default();
-        let mut halt = None;
+    async fn forward(&mut self) -> Result<(), AgentError> {
         let mut scope = Scope::open(&self.cx)?.with_grace(self.plan.grace);
-        let mut begun = Vec::new();
+        let floor = self.floor.clone();
+        let begun = self.state().begin();
+        lock(&floor.ready).extend(begun);
         loop {
-            if forward.cause.is_none() && halt.is_none() {
-                let room = self.plan.concurrency.saturating_sub(scope.len());
-                for step in self.machine.begin(room) {
-                    let cx = scope.child_at(&*self.plan.graph.nodes[step].name);
-                    scope.spawn_worker(self.action(step).run(cx));
-                    begun.push(step);
-                    self.report.started += 1;
-                }
+            for step in std::mem::take(&mut *lock(&floor.ready)) {
+                scope.spawn_worker(floor.clone().work(scope.children(), step));
             }
-            let done = match select(pin!(scope.next()), &mut self.let_go).await {
-                Either::Left((done, _)) => Some(done),
-                Either::Right(_) => None,
-            };
-            let Some(done) = done else {
+            if self.state().is_stopping() {
                 scope.stop();
-                continue;
-            };
-            let Some(done) = done else { break };
-            let step = begun[done.index];
-            let (error, became) = match done.result {
-                Ok(Acted::Made(value)) => {
-                    self.report.count(done.timing, &End::Ran(Ok(())));
-                    self.done(step, value);
-                    continue;
-                }
-                Ok(Acted::Skipped(error)) => (error, Some(Step::Failed)),
-                Err(error) => {
-                    let became = self.became(step, &error);
-                    (error, became)
+            }
+            let (has_ended, is_let_go) = {
+                let news = pin!(floor.news.notified());
+                let told = select(news, &mut self.let_go);
+                match select(pin!(scope.next()), pin!(told)).await {
+                    // What became of its steps, a worker has said itself.
+                    Either::Left((worker, _)) => (worker.is_none(), false),
+                    Either::Right((told, _)) => (false, matches!(told, Either::Right(_))),
                 }
             };
-            self.report.count(done.timing, &End::<()>::Ran(Err(error.clone())));
-            match became {
-                None => {
-                    halt.get_or_insert(error);
-                    scope.stop();
-                }
-                Some(Step::Held) => {
-                    self.machine.acted(step, Step::Held);
-                    forward.held.push((step, error));
-                }
-                Some(end) => {
-                    self.machine.acted(step, end);
-                    self.machine.abort();
-                    forward.cause.get_or_insert((step, error));
-                    scope.stop();
-                }
+            if is_let_go {
+                scope.stop();
+            }
+            if has_ended && lock(&floor.ready).is_empty() {
+                break;
             }
         }
         scope.close().await;
-        halt.map_or(Ok(forward), Err)
+        let mut state = self.state();
+        // Their workers were aborted.
+        for step in state.machine.all(Step::Acting) {
+            let aborted = AgentError::Cancelled { key: state.place(step).path() };
+            state.ended(step, Err(aborted));
+        }
+        state.halt.take().map_or(Ok(()), Err)
     }
 
-    /// Finds out what an earlier process has done that this one has not come by: where nothing new
-    /// begins, only the journal answers.
+    /// Finds out what an earlier process has done that this one has not come by, and whether what was
+    /// stopped had ended: where nothing new begins, only the journal answers.
     ///
     /// Returns why steps have not been completed.
     async fn take_stock(
@@ -226,26 +244,29 @@ impl Driver {
         scope.stop();
         let mut begun = Vec::new();
         loop {
-            for step in self.machine.begin(usize::MAX) {
-                let cx = scope.child_at(&*self.plan.graph.nodes[step].name);
-                if self.plan.parts[step].kind != Kind::Value && !cx.has_records() {
-                    self.machine.acted(step, Step::Failed);
-                    continue;
+            {
+                let mut state = self.state();
+                for step in state.machine.begin(usize::MAX) {
+                    if self.plan.parts[step].kind != Kind::Value && !state.has_begun(step) {
+                        state.machine.acted(step, Step::Failed);
+                        continue;
+                    }
+                    let cx = scope.child_at(&*state.name(step));
+                    scope.spawn_worker(state.action(step).run(cx));
+                    begun.push(step);
                 }
-                scope.spawn_worker(self.action(step).run(cx));
-                begun.push(step);
             }
             let Some(done) = scope.next().await else { break };
-            let step = begun[done.index];
+            let (step, mut state) = (begun[done.index], self.state());
             match done.result {
-                Ok(Acted::Made(value)) => self.done(step, value),
-                Ok(Acted::Skipped(_)) => self.machine.acted(step, Step::Failed),
-                Err(error) => match self.became(step, &error) {
+                Ok(Acted::Made(value)) => state.done(step, value),
+                Ok(Acted::Skipped(_)) => state.machine.acted(step, Step::Failed),
+                Err(error) => match state.became(step, &error) {
                     // What comes after it is not taken back before somebody knows its output.
-                    _ if self.machine.was_completed(step) => return Err(error),
+                    _ if state.machine.was_completed(step) => return Err(error),
                     None => return Err(error),
                     Some(end) => {
-                        self.machine.acted(step, end);
+                        state.machine.acted(step, end);
                         lost.push((step, error));
                     }
                 },
@@ -253,12 +274,6 @@ impl Driver {
         }
         scope.close().await;
         Ok(lost)
-    }
-
-    /// Whether an earlier process has begun it after a step of which the output is not known any more.
-    fn is_behind_lost(&self, step: usize) -> bool {
-        let is_waiting = self.machine.step(step) == Step::Waiting;
-        is_waiting && self.plan.parts[step].kind != Kind::Value && self.place(step).has_records()
     }
 
     /// Nobody will do the steps any more, nor ask an operator about them.
@@ -277,22 +292,23 @@ impl Driver {
         loop {
             if halt.is_none() {
                 let room = self.plan.concurrency.saturating_sub(scope.len());
-                for step in self.machine.begin_undoing(room) {
-                    let cx = scope.child_at(&*self.plan.graph.nodes[step].name);
-                    scope.spawn_worker(self.action(step).take_back(cx));
+                let mut state = self.state();
+                for step in state.machine.begin_undoing(room) {
+                    let cx = scope.child_at(&*state.name(step));
+                    scope.spawn_worker(state.action(step).take_back(cx));
                     begun.push(step);
                 }
             }
             let Some(done) = scope.next().await else { break };
             let step = begun[done.index];
             let is_undone = done.result.is_ok();
-            self.machine.undid(step, is_undone);
+            self.state().machine.undid(step, is_undone);
             match done.result {
                 Ok(by_hand) => {
                     if by_hand {
                         self.by_hand.insert(step);
                     }
-                    self.tell(step, "is taken back", Step::Undone);
+                    self.state().tell(step, "is taken back", Step::Undone);
                 }
                 Err(error @ AgentError::Parked { .. }) => parked.push((step, error)),
                 Err(error) => {
@@ -303,264 +319,6 @@ impl Driver {
         scope.close().await;
         halt.or_else(|| merged(parked)).map_or(Ok(()), Err)
     }
-
-    fn done(&mut self, step: usize, value: Value) {
-        self.made[step] = Some(value);
-        self.machine.acted(step, Step::Done);
-        self.tell(step, "is done", Step::Done);
-    }
-
-    /// What became of a step that has failed; `None` where nothing may be decided by that.
-    fn became(&self, step: usize, error: &AgentError) -> Option<Step> {
-        if matches!(error, AgentError::Journal { .. }) || error.class() == Class::Diverged {
-            return None;
-        }
-        let is_final = matches!(self.plan.parts[step].reversal, Reversal::Never);
-        Some(match error {
-            AgentError::Suspended { .. } => Step::Held,
-            // Where nobody can tell what became of it, it is taken back. What is parked otherwise waits
-            // for an operator.
-            AgentError::Parked { step: parked, .. }
-                if is_final || !self.place(step).in_doubt().contains(parked) =>
-            {
-                Step::Held
-            }
-            _ if self.may_have_happened(step) => Step::InDoubt,
-            _ => Step::Failed,
-        })
-    }
-
-    fn place(&self, step: usize) -> RunContext {
-        self.cx.child_at(&*self.plan.graph.nodes[step].name)
-    }
-
-    /// Whether a step that was not completed may have done some of its work.
-    fn may_have_happened(&self, step: usize) -> bool {
-        let (part, place) = (&self.plan.parts[step], self.place(step));
-        match part.kind {
-            Kind::Step | Kind::Value => {
-                !place.in_doubt().is_empty() || !place.withheld().is_empty()
-            }
-            Kind::Agent => part.effect != Effect::Pure && place.has_records(),
-        }
-    }
-
-    /// Nobody waits any more for what has to come from outside.
-    fn doubt_what_is_held(&mut self) {
-        for step in 0..self.plan.parts.len() {
-            if self.machine.step(step) == Step::Held && self.may_have_happened(step) {
-                self.machine.doubt(step);
-            }
-        }
-    }
-
-    fn action(&self, step: usize) -> Action {
-        let part = &self.plan.parts[step];
-        let made = |step: &usize| self.made[*step].clone().expect("what comes before it is done");
-        Action {
-            saga: self.saga.clone(),
-            plan: self.plan.clone(),
-            step,
-            input: match &part.input {
-                Slot::Saga => self.input.clone(),
-                Slot::Step(step) => made(step),
-            },
-            given: part.given.iter().map(made).map(Any).collect(),
-            output: self.made[step].clone(),
-        }
-    }
-
-    fn outputs(&self) -> Vec<Any> {
-        let made = |step: &usize| self.made[*step].clone().expect("every step is done");
-        self.plan.outputs.iter().map(made).map(Any).collect()
-    }
-
-    fn tell(&self, step: usize, what: &str, counted: Step) {
-        self.cx.progress(|| Progress {
-            message: format!("step {} {what}", self.plan.graph.nodes[step].name).into(),
-            done: u64::try_from(self.machine.count(counted)).unwrap_or(u64::MAX),
-            total: match counted {
-                Step::Undone => u64::try_from(self.machine.to_compensate().len()).ok(),
-                _ => u64::try_from(self.plan.parts.len()).ok(),
-            },
-        });
-    }
-
-    fn cancelled(&self) -> AgentError {
-        AgentError::Cancelled { key: self.cx.path() }
-    }
-
-    fn name(&self, step: usize) -> Arc<str> {
-        self.plan.graph.nodes[step].name.clone()
-    }
-
-    fn names(&self, what: Step) -> BTreeSet<String> {
-        let steps = (0..self.plan.parts.len()).filter(|step| self.machine.step(*step) == what);
-        steps.map(|step| String::from(&*self.name(step))).collect()
-    }
-
-    fn named(&self, names: &BTreeSet<String>) -> BTreeSet<usize> {
-        (0..self.plan.parts.len()).filter(|step| names.contains(&*self.name(*step))).collect()
-    }
-
-    fn in_order(&self, steps: &BTreeSet<usize>) -> Vec<Arc<str>> {
-        let is_named =
-            |step: &&usize| steps.contains(step) && self.plan.parts[**step].kind != Kind::Value;
-        let order = self.plan.graph.order.iter().filter(is_named);
-        order.map(|step| self.name(*step)).collect()
-    }
-
-    /// What must not change while a saga is under way.
-    fn shape(&self) -> impl Serialize {
-        let nodes = self.plan.graph.nodes.iter().zip(&self.plan.parts);
-        let steps: Vec<_> = nodes
-            .map(|(node, part)| {
-                let after: Vec<Arc<str>> = node.after.iter().map(|step| self.name(*step)).collect();
-                (node.name.clone(), after, part.effect, part.reversal.name())
-            })
-            .collect();
-        ("saga", steps)
-    }
-}
-
-/// A step on its way, done or taken back.
-struct Action {
-    saga: Arc<str>,
-    plan: Arc<Plan>,
-    step: usize,
-    input: Value,
-    given: Vec<Any>,
-    output: Option<Value>,
-}
-
-impl Action {
-    fn work(&self) -> Work<'_> {
-        let name = &self.plan.graph.nodes[self.step].name;
-        Work { name, input: &self.input, given: &self.given, faults: &self.plan.faults }
-    }
-
-    fn note(&self, stuck: Stuck, reason: String) -> Note {
-        let step = String::from(&**self.work().name);
-        Note { saga: String::from(&*self.saga), step, stuck, reason }
-    }
-
-    async fn run(self, cx: RunContext) -> Result<Acted, AgentError> {
-        match self.plan.parts[self.step].reversal {
-            // In a box, since few come by there, and all would be larger by it.
-            Reversal::Never => Box::pin(self.run_or_ask(cx)).await,
-            Reversal::By(_) | Reversal::Nothing => self.act(&cx.child(DO)).await.map(Acted::Made),
-        }
-    }
-
-    /// Does it, and lets an operator decide where it may have happened.
-    async fn run_or_ask(self, cx: RunContext) -> Result<Acted, AgentError> {
-        let part = &self.plan.parts[self.step];
-        // Why it is parked once more, where it is not tried again before.
-        let mut again: Option<String> = None;
-        let mut is_retried = false;
-        loop {
-            // What was decided about one try leads to the next, which has the next names.
-            let (place, desk) = (cx.child(DO), Desk::next(&cx));
-            let note = match (desk.note()?, again.take()) {
-                (Some(note), _) => note,
-                (None, Some(reason)) => self.park(&desk, Stuck::Action, reason).await?,
-                (None, None) => {
-                    let error = match self.act(&place).await {
-                        Ok(value) => {
-                            if is_retried {
-                                cx.abandon().await?;
-                            }
-                            return Ok(Acted::Made(value));
-                        }
-                        Err(error) => error,
-                    };
-                    if !is_stuck(&error, &cx) || cx.check().is_err() {
-                        return Err(error);
-                    }
-                    self.park(&desk, Stuck::Action, error.to_string()).await?
-                }
-            };
-            match desk.decision().await? {
-                None => return Err(desk.parked(&note)),
-                // The try before it may have happened, whatever becomes of the next.
-                Some(Decision::Retry) => is_retried = true,
-                Some(Decision::Skip) => {
-                    cx.abandon().await?;
-                    let said = format!("an operator skipped it: {}", note.reason);
-                    return Ok(Acted::Skipped(AgentError::permanent(said)));
-                }
-                Some(Decision::Resolve(output)) => match part.act.read(&output) {
-                    Ok(value) => {
-                        cx.abandon().await?;
-                        return Ok(Acted::Made(value));
-                    }
-                    Err(error) => {
-                        again = Some(format!("what it was resolved with does not fit: {error}"));
-                    }
-                },
-            }
-        }
-    }
-
-    async fn act(&self, place: &RunContext) -> Result<Value, AgentError> {
-        let act = &self.plan.parts[self.step].act;
-        place.invoke(|place| act.act(&self.work(), place)).await
-    }
-
-    /// Takes it back; whether an operator says that it is not needed any more.
-    async fn take_back(self, cx: RunContext) -> Result<bool, AgentError> {
-        loop {
-            let (place, desk) = (cx.child(UNDO), Desk::next(&cx));
-            let note = match (desk.note()?, &self.plan.parts[self.step].reversal) {
-                (_, Reversal::Nothing) => return Ok(false),
-                (Some(note), _) => note,
-                (None, Reversal::Never) => {
-                    let reason = "there is no undo".to_owned();
-                    self.park(&desk, Stuck::Undo, reason).await?
-                }
-                (None, Reversal::By(undo)) => {
-                    let (output, how) = (self.output.as_ref(), &self.plan.compensation);
-                    let undoing = |place| undo.undo(&self.work(), output, how, place);
-                    match place.invoke(undoing).await {
-                        Ok(()) => return Ok(false),
-                        Err(error) if is_no_outcome(&error) || cx.check().is_err() => {
-                            return Err(error);
-                        }
-                        Err(error) => {
-                            self.park(&desk, Stuck::Undo, error.recorded().text.to_string()).await?
-                        }
-                    }
-                }
-            };
-            match desk.decision().await? {
-                None => return Err(desk.parked(&note)),
-                Some(Decision::Retry) => place.abandon().await?,
-                Some(Decision::Skip | Decision::Resolve(_)) => return Ok(true),
-            }
-        }
-    }
-
-    async fn park(&self, desk: &Desk, stuck: Stuck, reason: String) -> Result<Note, AgentError> {
-        let note = self.note(stuck, reason);
-        desk.put(&note).await?;
-        Ok(note)
-    }
-}
-
-/// Whether nobody but an operator can tell what became of a step that cannot be taken back.
-fn is_stuck(error: &AgentError, cx: &RunContext) -> bool {
-    let doubts = cx.in_doubt();
-    match error {
-        AgentError::Journal { .. } | AgentError::Suspended { .. } => false,
-        AgentError::Parked { step, .. } => doubts.contains(step),
-        _ => error.class() != Class::Diverged && !doubts.is_empty(),
-    }
-}
-
-/// Whether it says nothing about the undo itself. Of an undo that says that it was cancelled, or waits,
-/// nobody would hear otherwise: nothing stops it.
-fn is_no_outcome(error: &AgentError) -> bool {
-    matches!(error, AgentError::Journal { .. }) || error.class() == Class::Diverged
 }
 
 /// What stands for all of them, whatever came first.

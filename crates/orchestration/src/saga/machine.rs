@@ -62,6 +62,15 @@ impl Machine {
         self.steps.iter().filter(|step| **step == what).count()
     }
 
+    /// How many are being done.
+    pub(super) fn acting(&self) -> usize {
+        self.count(Step::Acting)
+    }
+
+    pub(super) fn all(&self, what: Step) -> Vec<usize> {
+        (0..self.steps.len()).filter(|step| self.steps[*step] == what).collect()
+    }
+
     /// The steps that begin now, at most so many.
     pub(super) fn begin(&mut self, most: usize) -> Vec<usize> {
         let is_ready = |step: &usize| {

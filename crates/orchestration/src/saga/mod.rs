@@ -1,6 +1,7 @@
 //! Steps that are taken back where a later one fails.
 
 mod act;
+mod action;
 mod builder;
 mod desk;
 mod drive;
@@ -12,6 +13,8 @@ mod machine;
 mod operator;
 mod picture;
 mod plan;
+mod state;
+mod step_builder;
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,7 +28,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 pub use act::Undo;
-pub use builder::{SagaBuilder, StepBuilder, Undoable};
+pub use builder::SagaBuilder;
 pub use desk::{Decision, Stuck};
 use drive::{Driver, Outcome};
 pub use error::{Compensated, SagaError};
@@ -36,6 +39,8 @@ pub use handle::{Before, Given, Handle};
 pub use operator::{OperatorError, ParkedStep, ParkedSteps, SagaOperator};
 pub use picture::{StepState, StepStatus};
 use plan::Plan;
+use state::State;
+pub use step_builder::{StepBuilder, Undoable};
 
 use crate::report::{PatternReport, Reported};
 
@@ -175,8 +180,8 @@ where
         let (name, plan) = (self.name.as_str().into(), self.plan.clone());
         // Dropped with this future, of which the driver would not hear otherwise.
         let (_held, let_go) = oneshot::channel();
-        let (input, here) = (Arc::new(input), scope.children());
-        let driver = Driver::new(name, plan, input, cx.clone(), here, let_go);
+        let state = State::new(name, plan, Arc::new(input), cx.clone());
+        let driver = Driver::new(state, scope.children(), let_go);
         scope.spawn_worker(async move { Ok(driver.run().await) });
         let done = scope.next().await.expect("a scope answers once for its task");
         scope.close().await;

@@ -12,6 +12,7 @@ mod nested;
 mod operator;
 mod picture;
 mod program;
+mod stopped;
 mod store;
 mod withheld;
 mod world;
