@@ -3,7 +3,8 @@
 //!
 //! Each of the N steps is one child of the pattern. It appends its key and a line feed to the effects
 //! file with one write, syncs the file, and returns its number counted from 1; the result is the sum
-//! of all. Killed at any point, the same command goes on, and no step that has a receipt runs again.
+//! of all. Killed at any point, the same command goes on, and no step that has a receipt runs again. A
+//! saga of which a step fails takes back the others: that of a step appends a key of its own.
 //!
 //! At the end of the run one line is printed, whatever the end was:
 //!
@@ -12,15 +13,17 @@
 //! ```
 //!
 //! - `result`: the sum; null where the run has not succeeded.
-//! - `steps_run`: steps whose body ran in this process, as the run counts them.
+//! - `steps_run`: steps whose body ran in this process, as the run counts them. Those that take back
+//!   what a saga has done are steps, too.
 //! - `steps_replayed`: steps of which the journal had the outcome when the run was opened: by their own
 //!   receipt, or by that of a branch that they are in, since such a branch is answered as a whole and
 //!   the steps in it are not asked for. It is checked against what then ran: a success of which the two
 //!   do not make N is reported as a failure.
 //! - `in_doubt`: steps that an earlier process began and of which it left no outcome. Idempotent ones
 //!   run again, so that their key may be in the effects file twice. An irreversible one parks the run,
-//!   for a person to find out whether it had its effect. A pure step runs again too, but is never in
-//!   doubt: that it began is not written down.
+//!   for a person to find out whether it had its effect, and so does a reversible one, but in a saga,
+//!   which takes it back. A pure step runs again too, but is never in doubt: that it began is not
+//!   written down.
 
 #[path = "durable_probe/command.rs"]
 mod command;

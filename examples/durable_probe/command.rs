@@ -15,8 +15,8 @@ use crate::problem::Problem;
 #[derive(Debug, Parser)]
 #[command(name = "durable_probe", version, about, max_term_width = 100)]
 #[command(after_help = "\
-Exit codes: 0 every step has succeeded, 1 the run has failed, 2 the command is wrong, 3 the run is
-parked: an irreversible step may or may not have had its effect.")]
+Exit codes: 0 every step has succeeded, 1 the run has failed, and a saga was taken back, 2 the command is
+wrong, 3 the run is parked: a step that must not run twice may or may not have had its effect.")]
 pub(crate) struct Command {
     /// The folder of the session
     #[arg(long, value_name = "DIR")]
@@ -49,6 +49,8 @@ pub(crate) enum Pattern {
     MapReduce,
     /// An agent for each step
     ForkJoin,
+    /// Steps in four lanes, each of which appends its key once more when it is taken back
+    Saga,
 }
 
 impl Pattern {
@@ -57,6 +59,7 @@ impl Pattern {
             Self::Pipeline => "pipeline",
             Self::MapReduce => "map-reduce",
             Self::ForkJoin => "fork-join",
+            Self::Saga => "saga",
         }
     }
 }
@@ -67,6 +70,8 @@ pub(crate) enum Promise {
     Pure,
     /// A step in doubt runs again
     Idempotent,
+    /// A step in doubt parks the run; a saga takes it back, with all that was done
+    Reversible,
     /// A step in doubt parks the run
     Irreversible,
 }
@@ -76,6 +81,7 @@ impl Promise {
         match self {
             Self::Pure => Effect::Pure,
             Self::Idempotent => Effect::Idempotent,
+            Self::Reversible => Effect::Reversible,
             Self::Irreversible => Effect::Irreversible,
         }
     }
@@ -84,6 +90,7 @@ impl Promise {
         match self {
             Self::Pure => "pure",
             Self::Idempotent => "idempotent",
+            Self::Reversible => "reversible",
             Self::Irreversible => "irreversible",
         }
     }

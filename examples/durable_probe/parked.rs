@@ -26,10 +26,12 @@ impl Parked {
     /// What to tell of a run that has ended as parked.
     pub(crate) fn problem(&self, error: AgentError) -> Problem {
         let steps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if steps.is_empty() {
-            return Problem::Run(error);
-        }
         let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
-        Problem::Parked { steps: steps.join(", ") }
+        match error {
+            // A saga has written down what waits, and asks nobody but an operator again.
+            AgentError::Parked { .. } if steps.is_empty() => Problem::Waits(error),
+            _ if steps.is_empty() => Problem::Run(error),
+            _ => Problem::Parked { steps: steps.join(", ") },
+        }
     }
 }

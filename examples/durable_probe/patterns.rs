@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use maniple::core::{AgentError, BaseAgent, Effect, Key, Run, RunContext, agent_fn};
-use maniple::orchestration::{ForkJoin, MapReduce, Pipeline, combiner};
+use maniple::core::{
+    AgentError, BaseAgent, Class, Effect, Key, Run, RunContext, StepContext, agent_fn,
+};
+use maniple::orchestration::{
+    ForkJoin, Given, Handle, MapReduce, Pipeline, Saga, StepBuilder, combiner,
+};
 
 use crate::command::{Command, Pattern};
 use crate::effects::Effects;
@@ -16,6 +20,8 @@ const ROOT: &str = "probe";
 const CHOOSE: &str = "choose";
 const ACT: &str = "act";
 const STEP: &str = "append";
+/// How many steps of the saga do not come after each other.
+const LANES: usize = 4;
 
 /// Runs all steps, and returns the sum of what they return.
 pub(crate) async fn execute(
@@ -45,6 +51,7 @@ pub(crate) async fn execute(
             let fork = ForkJoin::named(ROOT, agents).with_concurrency(jobs).durable();
             Ok(run.execute(fork, ()).await?.into_values().sum())
         }
+        Pattern::Saga => execute_saga(run, &numbers, jobs, &step).await,
     }
 }
 
@@ -55,19 +62,56 @@ pub(crate) fn known(run: &Run, command: &Command) -> u64 {
     let known = |number: &u64| {
         let child = match command.pattern {
             Pattern::Pipeline | Pattern::MapReduce => root.child_at(*number),
-            Pattern::ForkJoin => root.child_at(Branch(*number).to_string().as_str()),
+            Pattern::ForkJoin | Pattern::Saga => {
+                root.child_at(Branch(*number).to_string().as_str())
+            }
         };
         let place = match command.pattern {
             Pattern::Pipeline => child.child(ACT),
             Pattern::MapReduce | Pattern::ForkJoin => child.clone(),
+            Pattern::Saga => child.child("do"),
         };
-        let step = Key::new(&format!("{}/{STEP}", place.path()));
+        let step = match command.pattern {
+            Pattern::Saga => Branch(*number).to_string(),
+            _ => STEP.to_owned(),
+        };
+        let step = Key::new(&format!("{}/{step}", place.path()));
         run.is_done(&child.path()) || run.is_done(&place.path()) || run.is_done(&step)
     };
     (0..command.steps).filter(known).count() as u64
 }
 
-/// The name of a branch of the fork-join.
+/// Runs the steps as a saga in which each adds to the sum of the one before it in its lane.
+async fn execute_saga(
+    run: &Run,
+    numbers: &[u64],
+    jobs: usize,
+    step: &Step,
+) -> Result<u64, AgentError> {
+    let mut saga = Saga::builder(ROOT);
+    saga.with_concurrency(jobs);
+    let lanes = if numbers.len() < LANES { 1 } else { LANES };
+    let mut last: Vec<Handle<u64>> = Vec::with_capacity(lanes);
+    for (place, number) in numbers.iter().enumerate() {
+        let adding = saga.step(Branch(*number).to_string());
+        if let Some(before) = last.get_mut(place % lanes) {
+            *before = step.add_to(adding.given(*before).after(*before), *number, |sum| sum);
+        } else {
+            last.push(step.add_to(adding.first(), *number, |()| 0));
+        }
+    }
+    let unfit = |error| AgentError::new(Class::Permanent, error);
+    match last[..] {
+        [a, b, c, d] => {
+            let (a, b, c, d) = run.execute(saga.build((a, b, c, d)).map_err(unfit)?, ()).await?;
+            Ok(a + b + c + d)
+        }
+        [all] => run.execute(saga.build(all).map_err(unfit)?, ()).await,
+        _ => unreachable!("there is one step at least, and one lane or all"),
+    }
+}
+
+/// The name of a branch of the fork-join, and of a step of the saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Branch(u64);
 
@@ -86,17 +130,37 @@ struct Step {
 
 impl Step {
     async fn run(self, number: u64, cx: RunContext) -> Result<u64, AgentError> {
-        let Self { effects, effect, fail_at } = self;
-        cx.step(STEP, effect, number, |number, step| async move {
-            if fail_at == Some(number) {
-                return Err(AgentError::permanent(format!(
-                    "step {number} fails, as was asked for"
-                )));
-            }
-            effects.append(step.key().as_str()).await?;
-            Ok(number + 1)
+        let effect = self.effect;
+        cx.step(STEP, effect, number, |number, step| self.act(number, step)).await
+    }
+
+    async fn act(self, number: u64, step: StepContext) -> Result<u64, AgentError> {
+        if self.fail_at == Some(number) {
+            return Err(AgentError::permanent(format!("step {number} fails, as was asked for")));
+        }
+        self.effects.append(step.key().as_str()).await?;
+        Ok(number + 1)
+    }
+
+    /// As a step of a saga, which adds to the sum that it is given.
+    fn add_to<G: Given>(
+        &self,
+        adding: StepBuilder<'_, (), G>,
+        number: u64,
+        sum: fn(G::Values) -> u64,
+    ) -> Handle<u64> {
+        let (acting, undoing) = (self.clone(), self.clone());
+        let acting = adding.run(self.effect, move |(), given, step| {
+            let acting = acting.clone();
+            async move { Ok(sum(given) + acting.act(number, step).await?) }
+        });
+        if self.effect == Effect::Irreversible {
+            return acting.cannot_undo();
+        }
+        acting.undo(move |_, step| {
+            let effects = undoing.effects.clone();
+            async move { effects.append(step.key().as_str()).await }
         })
-        .await
     }
 }
 

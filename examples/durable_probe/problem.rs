@@ -22,10 +22,12 @@ pub(crate) enum Problem {
     #[error("{0}")]
     Run(#[from] AgentError),
     #[error(
-        "parked until somebody decides: {steps} may have had an irreversible effect, look for it in \
-         the effects file"
+        "parked until somebody decides: {steps} may have had an effect that must not happen twice, look \
+         for it in the effects file"
     )]
     Parked { steps: String },
+    #[error("parked until somebody decides: {0}")]
+    Waits(AgentError),
     #[error("{steps} steps ran or were replayed, where there are {all}")]
     Miscounted { steps: u64, all: u64 },
 }
@@ -36,7 +38,7 @@ impl Problem {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::NoSuchStep { .. } => ExitCode::from(2),
-            Self::Parked { .. } => ExitCode::from(3),
+            Self::Parked { .. } | Self::Waits(_) => ExitCode::from(3),
             _ => ExitCode::FAILURE,
         }
     }

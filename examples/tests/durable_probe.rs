@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-const PATTERNS: [&str; 3] = ["pipeline", "map-reduce", "fork-join"];
+const PATTERNS: [&str; 4] = ["pipeline", "map-reduce", "fork-join", "saga"];
 const JOBS: usize = 4;
 
 /// A session, an effects file, and the command on both.
@@ -77,7 +77,7 @@ impl Probe {
     fn receipts(&self) -> BTreeSet<String> {
         let log = common::log(&self.path("session"));
         let whole = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-        let receipts = whole.filter(|line| line.contains(r#"{"receipt":"#));
+        let receipts = whole.filter(|line| line.contains(r#""outcome":{"ok":"#));
         receipts.filter_map(|line| Some(step_of(line)?.to_owned())).collect()
     }
 
@@ -90,8 +90,25 @@ impl Probe {
         match self.pattern {
             "pipeline" => format!("/probe[{number}]/act/append"),
             "map-reduce" => format!("/probe[{number}]/append"),
+            "saga" => format!("/probe[step-{number}]/do/step-{number}"),
             _ => format!("/probe[step-{number}]/append"),
         }
+    }
+
+    /// Whether each step of a saga that has had its effect was taken back behind that, and for none it
+    /// began before what comes after it was.
+    fn is_taken_back(&self) -> bool {
+        let log = fs::read_to_string(self.path("effects")).unwrap();
+        let place = |key: String| log.lines().rev().position(|line| line == key);
+        let undo = |number| place(format!("/probe/undo[step-{number}]/undo/step-{number}"));
+        (0..self.steps).all(|number| match (place(self.key(number)), undo(number)) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            // The places are counted from the end.
+            (Some(done), Some(undone)) => {
+                undone < done && undo(number + 4).is_none_or(|next| undone < next)
+            }
+        })
     }
 
     fn assert_all_have_happened(&self) {
@@ -105,7 +122,8 @@ impl Probe {
 fn step_of(line: &str) -> Option<&str> {
     let (_, rest) = line.split_once(r#""key":""#)?;
     let (key, _) = rest.split_once('"')?;
-    key.ends_with("/append").then_some(key)
+    let is_step = key.ends_with("/append") || key.contains("]/do/") || key.contains("]/undo/");
+    is_step.then_some(key)
 }
 
 /// The one line that was printed.
@@ -169,6 +187,7 @@ fn a_step_that_fails_ends_the_run_the_same_each_time() {
         assert_eq!(line(&failed)["result"], Value::Null);
         let effects = probe.effects();
         assert!(!effects.contains_key(&probe.key(7)));
+        assert_eq!(pattern == "saga", probe.is_taken_back());
 
         let again = probe.run();
         assert_eq!(again.status.code(), Some(1));
@@ -225,6 +244,67 @@ fn a_killed_map_reduce_goes_on() {
 #[test]
 fn a_killed_fork_join_goes_on() {
     goes_on("fork-join");
+}
+
+#[test]
+fn a_killed_saga_goes_on() {
+    goes_on("saga");
+}
+
+#[test]
+fn a_killed_saga_that_fails_takes_back_what_it_has_done() {
+    let wanted = kills();
+    let mut numbers = Numbers(0x5A6A);
+    let (mut killed, mut repeats) = (0, 0);
+    while killed < wanted {
+        let probe = Probe::new("saga", 120, &["--fail-at", "90"]);
+        loop {
+            let (effects, receipts) = (probe.effects(), probe.receipts());
+            let (lines, then) = (numbers.up_to(60), numbers.micros(2_000));
+            if !probe.kill_after(lines, then) {
+                break;
+            }
+            killed += 1;
+            check(&probe, &effects, &receipts);
+        }
+        let (effects, receipts) = (probe.effects(), probe.receipts());
+        for _ in 0..2 {
+            let last = probe.run();
+            assert_eq!(last.status.code(), Some(1), "{}", said(&last));
+            assert!(said(&last).contains("what was done was taken back"), "{}", said(&last));
+        }
+        check(&probe, &effects, &receipts);
+        assert!(probe.is_taken_back());
+        assert!(!probe.effects().contains_key(&probe.key(90)));
+        repeats += probe.effects().values().map(|times| times - 1).sum::<usize>();
+    }
+    assert!(repeats <= JOBS * killed, "{repeats} repeats, after {killed} kills");
+    println!("saga that fails: killed {killed} times, {repeats} repeats");
+}
+
+#[test]
+fn a_reversible_step_in_doubt_takes_its_saga_back() {
+    let (mut killed, mut taken_back) = (0, 0);
+    let mut numbers = Numbers(0x5A6B);
+    while killed < kills() {
+        let probe = Probe::new("saga", 48, &["--effect", "reversible"]);
+        if !probe.kill_after(numbers.up_to(24), numbers.micros(2_000)) {
+            continue;
+        }
+        killed += 1;
+        let last = probe.run();
+        if last.status.code() == Some(0) {
+            probe.assert_all_have_happened();
+            continue;
+        }
+        taken_back += 1;
+        assert_eq!(last.status.code(), Some(1), "{}", said(&last));
+        assert!(said(&last).contains("what was done was taken back"), "{}", said(&last));
+        assert!(probe.is_taken_back());
+        assert!(probe.effects().values().all(|times| *times == 1), "something ran twice");
+    }
+    println!("saga, reversible: killed {killed} times, taken back {taken_back} times");
+    assert!(taken_back > 0, "no kill left a step in doubt");
 }
 
 fn goes_on(pattern: &'static str) {
@@ -312,7 +392,9 @@ fn an_irreversible_step_in_doubt_parks_the_run_and_never_runs_twice() {
             if again.status.code() == Some(3) {
                 parked += 1;
                 assert_eq!(line["result"], Value::Null);
-                assert!(line["in_doubt"].as_u64().unwrap() >= 1, "{line}");
+                // A saga has written down what waits, and nobody is in doubt any more.
+                let in_doubt = line["in_doubt"].as_u64().unwrap();
+                assert!(pattern == "saga" || in_doubt >= 1, "{line}");
                 let said = said(&again);
                 assert!(said.contains("parked until somebody decides: /probe["), "{said}");
             } else {
@@ -348,7 +430,7 @@ fn bad_input_is_told_with_its_exit_code() {
     let (file, nowhere) = (path("file"), path("missing/effects"));
     let root = folder.path().to_string_lossy().into_owned();
     let cases: [Case<'_>; 11] = [
-        (&session, &effects, "3", "saga", &[], 2, "possible values: pipeline, map-reduce"),
+        (&session, &effects, "3", "sage", &[], 2, "possible values: pipeline, map-reduce"),
         (&session, &effects, "3", "scatter-gather", &[], 2, "invalid value 'scatter-gather'"),
         (&session, &effects, "0", "pipeline", &[], 2, "--steps"),
         (&session, &effects, "many", "pipeline", &[], 2, "--steps"),
@@ -383,7 +465,8 @@ fn a_full_disk_is_no_success() {
         command.arg("--session").arg(folder.path().join(pattern));
         command.args(["--effects", "/dev/full", "--steps", "5", "--pattern", pattern]);
         let output = command.output().unwrap();
-        assert_eq!(output.status.code(), Some(1));
+        // A saga cannot take back what may be in the file.
+        assert_eq!(output.status.code(), Some(if pattern == "saga" { 3 } else { 1 }));
         assert!(said(&output).contains("cannot append to /dev/full"), "{}", said(&output));
         assert_eq!(line(&output)["result"], Value::Null);
     }
