@@ -8,6 +8,8 @@ use std::time::Duration;
 use clap::{Args, Parser, ValueEnum};
 use serde_json::Value;
 
+use super::problem::Problem;
+
 /// Release a folder as a new version, or leave everything as it was.
 ///
 /// FOLDER is copied to TARGET/releases/NNNN, compared with what was read, and shown by the link
@@ -20,7 +22,7 @@ use serde_json::Value;
 The steps are stage, checksum, backup, switch, health, retire, and notify where --notify is given.
 
 TARGET is made if it is not there, and nothing outside of it is changed, but for the session. What lies
-in FOLDER is copied with its permissions, and symbolic links as the links that they are; FOLDER is
+in FOLDER is copied with its permissions, and symbolic links as the links that they are. FOLDER is
 refused if one of them is absolute, leads to nothing or out of FOLDER, or if something in it is neither
 a file nor a folder nor a link.
 
@@ -37,9 +39,10 @@ pub(crate) struct Command {
     /// The folder of the session; TARGET/.deploy/session, if it is not given
     #[arg(long, value_name = "DIR")]
     pub(crate) session: Option<PathBuf>,
-    /// How many of the newest releases are kept; those that current and previous show always are
-    #[arg(long, value_name = "N", default_value = "3")]
-    pub(crate) keep: NonZeroUsize,
+    /// How many of the newest releases are kept, 3 if it is not given; those that current and previous
+    /// show always are
+    #[arg(long, value_name = "N")]
+    pub(crate) keep: Option<NonZeroUsize>,
     /// A command for sh that fails if the new release is no good; it runs in the release when current
     /// shows it, and once more after a kill
     #[arg(long, value_name = "COMMAND")]
@@ -124,6 +127,22 @@ pub(crate) struct Trouble {
 }
 
 impl Trouble {
+    /// Checks what the parser cannot know: that the steps are there, and can be taken back.
+    pub(crate) fn check(&self, notify: Option<&String>) -> Result<(), Problem> {
+        let steps = [("--fail-at", self.fail_at), ("--panic-at", self.panic_at)];
+        for (option, step) in steps {
+            if step == Some(Step::Notify) && notify.is_none() {
+                return Err(Problem::NoNotify { option });
+            }
+        }
+        match self.fail_undo_at {
+            Some(step @ (Step::Checksum | Step::Health | Step::Notify)) => {
+                Err(Problem::NoUndo { step })
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn none() -> Self {
         Self { fail_at: None, panic_at: None, fail_undo_at: None, pause: Duration::ZERO }
     }

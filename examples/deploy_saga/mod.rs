@@ -62,9 +62,12 @@ async fn run(command: &Command) -> Result<Ended, Problem> {
     let place = Place::of(command)?;
     let unfinished = || Unfinished::read(&place.target.unfinished());
     let is_made = place.target.check()?;
+    let known = unfinished()?;
     if command.instead.graph {
-        return place.graph(unfinished()?.as_ref(), command).await;
+        return place.graph(known.as_ref(), command).await;
     }
+    let notify = known.as_ref().map_or(&command.notify, |known| &known.release.notify);
+    command.trouble.check(notify.as_ref())?;
     if !is_made {
         if command.instead.status || decided.is_some() {
             return Err(Problem::NoTarget { target: place.target.root().to_owned() });
@@ -73,11 +76,12 @@ async fn run(command: &Command) -> Result<Ended, Problem> {
         place.target.make()?;
     }
     if command.instead.status {
-        return place.status(unfinished()?.as_ref()).await;
+        return place.status(known.as_ref()).await;
     }
     let lock = place.target.lock()?;
     match (unfinished()?, decided) {
         (Some(unfinished), Some((step, decision))) => {
+            place.check_meant(&unfinished, command)?;
             place.session(&unfinished).decide(step, decision).await?;
             place.go_on(&unfinished, command, "goes on as decided", &lock).await
         }

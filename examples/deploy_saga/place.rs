@@ -1,5 +1,6 @@
 //! What is released where.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -17,6 +18,9 @@ use super::steps;
 use super::target::{self, Link, Lock, Target};
 use super::tree::{self, Content};
 use super::worker::Worker;
+
+/// How many of the newest releases are kept, unless it is said.
+const KEEP: NonZeroUsize = NonZeroUsize::new(3).expect("it is not 0");
 
 /// What is released where.
 pub(crate) struct Place {
@@ -86,13 +90,14 @@ impl Place {
             folder: text(&self.folder)?,
             from,
             previous,
-            keep: command.keep,
+            keep: command.keep.unwrap_or(KEEP),
             health: command.health.clone(),
             notify: command.notify.clone(),
         };
         Ok(Unfinished::new(session, release))
     }
 
+    /// That an unfinished release is the one that is asked for.
     pub(crate) fn check_same(
         &self,
         unfinished: &Unfinished,
@@ -100,10 +105,30 @@ impl Place {
     ) -> Result<(), Problem> {
         let Release { number, from, previous, .. } = unfinished.release;
         let asked = self.asked(number, from, previous, command)?;
-        if asked.release == unfinished.release && asked.session == unfinished.session {
-            return Ok(());
-        }
-        Err(Problem::OtherArguments { number, call: unfinished.call(self.target.root()) })
+        let is_it = asked.release == unfinished.release && asked.session == unfinished.session;
+        if is_it { Ok(()) } else { Err(self.other_arguments(unfinished)) }
+    }
+
+    /// That what a person says besides a decision is not about another release. What is not said is
+    /// known.
+    pub(crate) fn check_meant(
+        &self,
+        unfinished: &Unfinished,
+        command: &Command,
+    ) -> Result<(), Problem> {
+        let Release { folder, keep, health, notify, .. } = &unfinished.release;
+        let session = self.session.as_deref().map(text).transpose()?;
+        let is_it = text(&self.folder)? == *folder
+            && command.keep.is_none_or(|asked| asked == *keep)
+            && (command.health.is_none() || command.health == *health)
+            && (command.notify.is_none() || command.notify == *notify)
+            && (session.is_none() || session == unfinished.session);
+        if is_it { Ok(()) } else { Err(self.other_arguments(unfinished)) }
+    }
+
+    fn other_arguments(&self, unfinished: &Unfinished) -> Problem {
+        let (number, call) = (unfinished.release.number, unfinished.call(self.target.root()));
+        Problem::OtherArguments { number, call }
     }
 
     /// Does what is left of a release.

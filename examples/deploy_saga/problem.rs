@@ -37,6 +37,10 @@ pub(crate) enum Problem {
          these first"
     )]
     OtherArguments { number: Number, call: String },
+    #[error("{option} notify: that step is there with --notify only")]
+    NoNotify { option: &'static str },
+    #[error("--fail-undo-at {step}: nothing takes that step back")]
+    NoUndo { step: Step },
     #[error("{step} does not wait for a decision: see --status")]
     NotParked { step: Step },
     #[error("{} is no account of a release: {source}", path.display())]
@@ -68,6 +72,8 @@ impl Problem {
             | Self::NotOurs { .. }
             | Self::NoTarget { .. }
             | Self::OtherArguments { .. }
+            | Self::NoNotify { .. }
+            | Self::NoUndo { .. }
             | Self::NotParked { .. } => 2,
             _ => 1,
         }

@@ -11,7 +11,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
 use super::fault::{Fault, Shown};
@@ -119,8 +119,13 @@ impl Target {
 
     /// Makes it, if it is not there.
     pub(crate) fn make(&self) -> Result<(), Problem> {
-        for folder in [self.root.join(STATE), self.root.join(RELEASES)] {
-            fs::create_dir_all(&folder).map_err(Fault::io("make the folder", &folder))?;
+        for (folder, permissions) in [(STATE, 0o700), (RELEASES, 0o777)] {
+            let folder = self.root.join(folder);
+            let make = |root: &Path| {
+                fs::create_dir_all(root)?;
+                fs::DirBuilder::new().recursive(true).mode(permissions).create(&folder)
+            };
+            make(&self.root).map_err(Fault::io("make the folder", &folder))?;
         }
         Ok(())
     }

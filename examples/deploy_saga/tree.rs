@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,10 @@ use super::worker::Hand;
 const PIECE: usize = 1 << 20;
 /// The permissions that are copied: whose are these is for the target to say.
 const PERMISSIONS: u32 = 0o777;
+/// What the owner of a copy may always do with a folder, so that it can be moved and removed.
+const OWNER: u32 = 0o700;
+/// While a file is written it is nobody else's.
+const UNFINISHED: u32 = 0o600;
 
 /// What a folder holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +36,8 @@ struct Entry {
 }
 
 enum Kind {
-    Folder,
+    /// With its permissions.
+    Folder(u32),
     File(Identity),
     Link(PathBuf),
 }
@@ -79,7 +84,7 @@ pub(crate) fn copy(root: &Path, to: &Path, hand: &Hand) -> Result<Content, Fault
     check_links(root, &entries)?;
     fs::create_dir(to).map_err(Fault::io("make the folder", to))?;
     let make = |path: &Path, kind: &Kind| match kind {
-        Kind::Folder => {
+        Kind::Folder(_) => {
             fs::create_dir(to.join(path)).map_err(Fault::io("make the folder", &to.join(path)))
         }
         Kind::Link(target) => {
@@ -90,14 +95,17 @@ pub(crate) fn copy(root: &Path, to: &Path, hand: &Hand) -> Result<Content, Fault
     let open = |path: &Path| {
         let path = to.join(path);
         let mut options = OpenOptions::new();
-        let file = options.write(true).create_new(true).open(&path);
+        let file = options.write(true).create_new(true).mode(UNFINISHED).open(&path);
         Ok(Some((file.map_err(Fault::io("make the file", &path))?, path)))
     };
     let content = walk(root, &entries, hand, make, open)?;
-    for entry in entries.iter().rev().filter(|entry| matches!(entry.kind, Kind::Folder)) {
-        sync(&to.join(&entry.path))?;
+    // From the inside, since a folder may be one that nobody writes to.
+    for Entry { path, kind } in entries.iter().rev() {
+        if let Kind::Folder(permissions) = kind {
+            finish(&to.join(path), *permissions)?;
+        }
     }
-    sync(to)?;
+    finish(to, folder_permissions(&fs::metadata(root).map_err(Fault::io("look at", root))?))?;
     Ok(content)
 }
 
@@ -124,6 +132,16 @@ pub(crate) fn sync_parent(path: &Path) -> Result<(), Fault> {
     sync(path.parent().expect("it lies in the target"))
 }
 
+fn folder_permissions(metadata: &fs::Metadata) -> u32 {
+    metadata.mode() & PERMISSIONS | OWNER
+}
+
+fn finish(folder: &Path, permissions: u32) -> Result<(), Fault> {
+    let permissions = fs::Permissions::from_mode(permissions);
+    fs::set_permissions(folder, permissions).map_err(Fault::io("finish", folder))?;
+    sync(folder)
+}
+
 fn sync(folder: &Path) -> Result<(), Fault> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Fault::io("sync", folder))
 }
@@ -140,7 +158,7 @@ fn entries(root: &Path) -> Result<Vec<Entry>, Fault> {
             let metadata = found.metadata().map_err(Fault::io("look at", &full))?;
             let kind = if metadata.is_dir() {
                 folders.push(path.clone());
-                Kind::Folder
+                Kind::Folder(folder_permissions(&metadata))
             } else if metadata.is_file() {
                 Kind::File(Identity::of(&metadata))
             } else if metadata.is_symlink() {
@@ -185,7 +203,10 @@ fn walk(
         make(path, kind)?;
         put(&mut hasher, path.as_os_str().as_bytes());
         match kind {
-            Kind::Folder => put(&mut hasher, b"folder"),
+            Kind::Folder(permissions) => {
+                put(&mut hasher, b"folder");
+                hasher.update(&permissions.to_le_bytes());
+            }
             Kind::Link(to) => {
                 put(&mut hasher, b"link");
                 put(&mut hasher, to.as_os_str().as_bytes());

@@ -26,7 +26,10 @@ fn refused(arguments: &[&Path], code: i32, says: &str) {
 fn bad_arguments_are_told() {
     let world = World::new();
     let (folder, target) = (world.folder(), world.target());
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 12] = [
+        (&["--fail-at", "notify"], "with --notify only"),
+        (&["--panic-at", "notify"], "with --notify only"),
+        (&["--fail-undo-at", "health"], "nothing takes that step back"),
         (&["--fail-at", "start"], "possible values: stage, checksum, backup, switch"),
         (&["--panic-at", "start"], "--panic-at"),
         (&["--fail-undo-at", "start"], "--fail-undo-at"),
@@ -178,6 +181,10 @@ fn a_session_elsewhere_leaves_nothing_in_the_target_and_is_asked_for_again() {
     assert!(session.is_dir());
     let said = world.ends(&[], WRONG);
     assert!(said.contains("--session") && said.contains("elsewhere"), "{said}");
+    for other in [["--session", "www"], ["--health", "true"], ["--keep", "9"]] {
+        let said = world.ends(&[&other[..], &["--retry", "switch"]].concat(), WRONG);
+        assert!(said.contains("begun with other arguments"), "{said}");
+    }
     // The release knows where its session is.
     assert!(world.ends(&["--status"], PARKED).contains("switch is not taken back"));
     world.ends(&["--retry", "switch"], COMPENSATED);
@@ -196,4 +203,26 @@ fn a_damaged_account_of_a_release_is_told() {
     }
     fs::write(&account, text).unwrap();
     world.ends(&["--retry", "switch"], COMPENSATED);
+}
+
+#[test]
+fn a_folder_that_nobody_writes_to_and_names_of_any_bytes_are_released() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::PermissionsExt;
+
+    let world = World::released();
+    let (folder, locked) = (world.folder(), world.folder().join("locked"));
+    fs::create_dir(&locked).unwrap();
+    fs::write(locked.join(OsStr::from_bytes(b"line\n\xff")), "text").unwrap();
+    let set =
+        |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    set(&locked, 0o555);
+    set(&folder, 0o555);
+    world.ends(&["--fail-at", "retire"], COMPENSATED);
+    world.ends(&[], COMMITTED);
+    set(&folder, 0o755);
+    set(&locked, 0o755);
+    // The owner of a copy can always remove it.
+    assert_eq!(world.shown(), tree(&folder));
 }

@@ -60,7 +60,10 @@ impl World {
         for name in ["index.html", "sub/a", "sub/b", "run", &format!("only-{version}")] {
             fs::write(folder.join(name), format!("{name} of {version}\n").repeat(50)).unwrap();
         }
-        fs::set_permissions(folder.join("run"), fs::Permissions::from_mode(0o755)).unwrap();
+        let permissions = [("run", 0o755), ("sub/a", 0o400), ("sub", 0o711), ("sub/empty", 0o700)];
+        for (name, mode) in permissions {
+            fs::set_permissions(folder.join(name), fs::Permissions::from_mode(mode)).unwrap();
+        }
         symlink("../index.html", folder.join("sub/link")).unwrap();
     }
 
@@ -126,7 +129,7 @@ pub(crate) fn tree(root: &Path) -> Tree {
             let metadata = path.symlink_metadata().unwrap();
             let what = if metadata.is_dir() {
                 folders.push(path.clone());
-                "folder".to_owned()
+                format!("folder {:o}", metadata.permissions().mode() & 0o777)
             } else if metadata.is_symlink() {
                 format!("link to {}", fs::read_link(&path).unwrap().display())
             } else {
