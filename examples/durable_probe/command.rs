@@ -49,6 +49,8 @@ pub(crate) enum Pattern {
     MapReduce,
     /// An agent for each step
     ForkJoin,
+    /// An agent for each step, all of which are asked for their answers
+    ScatterGather,
     /// Steps in four lanes, each of which appends its key once more when it is taken back
     Saga,
 }
@@ -59,6 +61,7 @@ impl Pattern {
             Self::Pipeline => "pipeline",
             Self::MapReduce => "map-reduce",
             Self::ForkJoin => "fork-join",
+            Self::ScatterGather => "scatter-gather",
             Self::Saga => "saga",
         }
     }

@@ -1,6 +1,5 @@
 //! The same steps, in each of the patterns.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use maniple::core::{
     AgentError, BaseAgent, Class, Effect, Key, Run, RunContext, StepContext, agent_fn,
 };
 use maniple::orchestration::{
-    ForkJoin, Given, Handle, MapReduce, Pipeline, Saga, StepBuilder, combiner,
+    ForkJoin, Given, Handle, MapReduce, Pipeline, Saga, ScatterGather, StepBuilder, combiner,
 };
 
 use crate::command::{Command, Pattern};
@@ -46,10 +45,14 @@ pub(crate) async fn execute(
             run.execute(map, numbers).await
         }
         Pattern::ForkJoin => {
-            let agents: BTreeMap<Branch, _> =
-                numbers.into_iter().map(|number| (Branch(number), act_on(number, &step))).collect();
-            let fork = ForkJoin::named(ROOT, agents).with_concurrency(jobs).durable();
+            let fork = ForkJoin::named(ROOT, agents(&numbers, &step).collect());
+            let fork = fork.with_concurrency(jobs).durable();
             Ok(run.execute(fork, ()).await?.into_values().sum())
+        }
+        Pattern::ScatterGather => {
+            let gather = ScatterGather::new(ROOT, agents(&numbers, &step));
+            let gather = gather.with_concurrency(jobs).durable();
+            Ok(run.execute(gather, ()).await?.into_values().sum())
         }
         Pattern::Saga => execute_saga(run, &numbers, jobs, &step).await,
     }
@@ -62,13 +65,13 @@ pub(crate) fn known(run: &Run, command: &Command) -> u64 {
     let known = |number: &u64| {
         let child = match command.pattern {
             Pattern::Pipeline | Pattern::MapReduce => root.child_at(*number),
-            Pattern::ForkJoin | Pattern::Saga => {
+            Pattern::ForkJoin | Pattern::ScatterGather | Pattern::Saga => {
                 root.child_at(Branch(*number).to_string().as_str())
             }
         };
         let place = match command.pattern {
             Pattern::Pipeline => child.child(ACT),
-            Pattern::MapReduce | Pattern::ForkJoin => child.clone(),
+            Pattern::MapReduce | Pattern::ForkJoin | Pattern::ScatterGather => child.clone(),
             Pattern::Saga => child.child("do"),
         };
         let step = match command.pattern {
@@ -111,7 +114,15 @@ async fn execute_saga(
     }
 }
 
-/// The name of a branch of the fork-join, and of a step of the saga.
+/// The agents that do the steps of these numbers, by name.
+fn agents<'a>(
+    numbers: &'a [u64],
+    step: &'a Step,
+) -> impl Iterator<Item = (Branch, impl BaseAgent<Input = (), Output = u64> + use<>)> + use<'a> {
+    numbers.iter().map(|number| (Branch(*number), act_on(*number, step)))
+}
+
+/// The name of a branch of the fork-join, of a responder, and of a step of the saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Branch(u64);
 

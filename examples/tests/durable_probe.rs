@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-const PATTERNS: [&str; 4] = ["pipeline", "map-reduce", "fork-join", "saga"];
+const PATTERNS: [&str; 5] = ["pipeline", "map-reduce", "fork-join", "scatter-gather", "saga"];
 const JOBS: usize = 4;
 
 /// A session, an effects file, and the command on both.
@@ -247,6 +247,11 @@ fn a_killed_fork_join_goes_on() {
 }
 
 #[test]
+fn a_killed_scatter_gather_goes_on() {
+    goes_on("scatter-gather");
+}
+
+#[test]
 fn a_killed_saga_goes_on() {
     goes_on("saga");
 }
@@ -431,7 +436,7 @@ fn bad_input_is_told_with_its_exit_code() {
     let root = folder.path().to_string_lossy().into_owned();
     let cases: [Case<'_>; 11] = [
         (&session, &effects, "3", "sage", &[], 2, "possible values: pipeline, map-reduce"),
-        (&session, &effects, "3", "scatter-gather", &[], 2, "invalid value 'scatter-gather'"),
+        (&session, &effects, "3", "scatter", &[], 2, "invalid value 'scatter'"),
         (&session, &effects, "0", "pipeline", &[], 2, "--steps"),
         (&session, &effects, "many", "pipeline", &[], 2, "--steps"),
         (&session, &effects, "3", "pipeline", &["--jobs", "0"], 2, "--jobs"),
