@@ -71,7 +71,7 @@ impl Place {
         let (from, previous) =
             (self.target.shown(Link::Current)?, self.target.shown(Link::Previous)?);
         let there = self.target.releases()?.into_iter().chain(from).chain(previous);
-        let unfinished = self.asked(Number::behind(there), from, previous, command)?;
+        let unfinished = self.asked(Number::behind(there)?, from, previous, command)?;
         unfinished.write(&self.target.unfinished())?;
         Ok(unfinished)
     }

@@ -43,6 +43,8 @@ pub(crate) enum Problem {
     NoUndo { step: Step },
     #[error("{step} does not wait for a decision: see --status")]
     NotParked { step: Step },
+    #[error("no number comes after that of release {last}: rename it")]
+    NoNumber { last: Number },
     #[error("{} is no account of a release: {source}", path.display())]
     Unintelligible { path: PathBuf, source: serde_json::Error },
     #[error(transparent)]
@@ -53,7 +55,7 @@ pub(crate) enum Problem {
     Operator(#[from] OperatorError),
     #[error(transparent)]
     Saga(#[from] SagaError),
-    #[error("{0}; the same call goes on")]
+    #[error("{0}; the release has not finished, see --status")]
     Run(#[from] AgentError),
     #[error("cannot write the standard output: {source}")]
     Print { source: io::Error },

@@ -19,9 +19,9 @@ pub(crate) struct Number(u32);
 
 impl Number {
     /// The one behind these.
-    pub(crate) fn behind(numbers: impl IntoIterator<Item = Self>) -> Self {
-        let last = numbers.into_iter().max().map_or(0, |number| number.0);
-        Self(last.checked_add(1).expect("a folder has fewer releases than that"))
+    pub(crate) fn behind(numbers: impl IntoIterator<Item = Self>) -> Result<Self, Problem> {
+        let Some(last) = numbers.into_iter().max() else { return Ok(Self(1)) };
+        last.0.checked_add(1).map(Self).ok_or(Problem::NoNumber { last })
     }
 }
 

@@ -231,7 +231,7 @@ fn asked_to_stop_it_takes_back_what_was_done() {
             let world = World::released();
             let before = world.visible();
             // The command is killed too, and not waited for.
-            let running = world.start(&["--pause", "20", "--health", "sleep 1000"]);
+            let running = world.start(&["--pause", "20", "--health", &world.endless()]);
             let staged = world.target().join(".deploy/staged/index.html");
             let two = Some("releases/0002".to_owned());
             wait_until(|| if switched { world.link("current") == two } else { staged.exists() });
@@ -249,7 +249,7 @@ fn asked_to_stop_it_takes_back_what_was_done() {
 #[test]
 fn two_do_not_release_into_one_target_and_status_needs_no_turn() {
     let world = World::released();
-    let mut running = world.start(&["--pause", "20", "--health", "sleep 1000"]);
+    let mut running = world.start(&["--pause", "20", "--health", &world.endless()]);
     let said = || String::from_utf8(world.run(&["--status"]).stdout).unwrap();
     wait_until(|| said().contains("  done                 switch\n"));
     world.ends(&["--status"], UNFINISHED);
@@ -259,7 +259,7 @@ fn two_do_not_release_into_one_target_and_status_needs_no_turn() {
     running.wait().unwrap();
     let said = world.ends(&["--health", "true"], WRONG);
     assert!(said.contains("begun with other arguments"), "{said}");
-    assert!(said.contains("--health \"sleep 1000\""), "{said}");
+    assert!(said.contains("--health \"while test -e "), "{said}");
 }
 
 #[test]
@@ -277,4 +277,27 @@ fn a_write_that_fails_is_taken_back() {
     assert!(said.contains("cannot write") && said.contains("large"), "{said}");
     assert_eq!(world.visible(), before);
     world.assert_clean();
+}
+
+#[test]
+fn an_end_that_nobody_has_seen_is_told_again() {
+    let account = |world: &World| world.target().join(".deploy/unfinished");
+    for (trouble, code, last) in [
+        (&["--fail-at", "retire"][..], COMPENSATED, "Compensated: current shows 0001,"),
+        (&[], COMMITTED, "Committed: current shows 0002, previous shows 0001;"),
+    ] {
+        let world = World::released();
+        let running = world.start(&[trouble, &["--pause", "20"]].concat());
+        wait_until(|| account(&world).exists());
+        let text = fs::read(account(&world)).unwrap();
+        assert_eq!(running.wait_with_output().unwrap().status.code(), Some(code));
+        // As it is where the program is killed behind the end of its run.
+        fs::write(account(&world), text).unwrap();
+        let before = world.visible();
+        let said = world.ends(&[], code);
+        assert!(said.lines().last().unwrap().starts_with(last), "{said}");
+        assert!(!said.contains("  done    "), "{said}");
+        assert_eq!(world.visible(), before);
+        world.assert_clean();
+    }
 }

@@ -116,6 +116,9 @@ fn a_target_of_somebody_else_is_left_alone() {
 
     // An empty one is taken.
     world.ends(&[], COMMITTED);
+    fs::create_dir(target.join("releases/4294967295")).unwrap();
+    assert!(world.ends(&[], FAILED).contains("no number comes after that of release 4294967295"));
+    fs::remove_dir(target.join("releases/4294967295")).unwrap();
     let file = world.path("file");
     fs::write(&file, "text").unwrap();
     refused(&[&folder, &file], FAILED, "cannot read the folder");

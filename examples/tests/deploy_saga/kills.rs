@@ -82,7 +82,7 @@ fn killed_anywhere_it_shows_a_whole_release_and_ends() {
 fn killed_while_it_tells_somebody_it_is_parked_and_tells_nobody_twice() {
     let world = World::released();
     let notes = world.path("notes");
-    let command = format!("echo $RELEASE >> {}; sleep 1000", notes.to_str().unwrap());
+    let command = format!("echo $RELEASE >> {}; {}", notes.to_str().unwrap(), world.endless());
     let more = ["--notify", &command];
     let mut running = world.start(&more);
     let is_told = || notes.exists();

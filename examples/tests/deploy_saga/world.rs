@@ -67,6 +67,11 @@ impl World {
         symlink("../index.html", folder.join("sub/link")).unwrap();
     }
 
+    /// A command that does not end before this world does, or is killed.
+    pub(crate) fn endless(&self) -> String {
+        format!("while test -e {}; do sleep 0.05; done", self.folder().to_str().unwrap())
+    }
+
     pub(crate) fn command(&self, more: &[&str]) -> Command {
         let mut command = Command::new(common::program("deploy_saga"));
         command.arg(self.folder()).arg(self.target()).args(more);
