@@ -36,7 +36,7 @@ pub(crate) struct Command {
     pub(crate) folder: PathBuf,
     /// Where its releases are
     pub(crate) target: PathBuf,
-    /// The folder of the session; TARGET/.deploy/session, if it is not given
+    /// The folder of the session, outside of both; TARGET/.deploy/session, if it is not given
     #[arg(long, value_name = "DIR")]
     pub(crate) session: Option<PathBuf>,
     /// How many of the newest releases are kept, 3 if it is not given; those that current and previous

@@ -1,5 +1,6 @@
 //! What can go wrong at a piece of work.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -39,7 +40,7 @@ pub(crate) enum Fault {
     #[error("step {step} {what}, as was asked for")]
     AsAskedFor { step: &'static str, what: &'static str },
     #[error("current shows {number}: let it show another release, and try again")]
-    Shown { number: Number },
+    IsShown { number: Number },
     #[error("asked to stop")]
     Stopped,
 }
@@ -48,8 +49,8 @@ pub(crate) enum Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shown(pub(crate) Option<Number>);
 
-impl std::fmt::Display for Shown {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(number) => write!(f, "{number}"),
             None => f.write_str("nothing"),

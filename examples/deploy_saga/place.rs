@@ -34,10 +34,9 @@ impl Place {
         let folder = target::resolved(&command.folder)?;
         let target = Target::at(&command.target)?;
         let session = command.session.as_deref().map(target::resolved).transpose()?;
-        let releases = target.root().join("releases");
         let mut pairs = vec![(target.root(), &*folder), (&*folder, target.root())];
         if let Some(session) = &session {
-            pairs.extend([(&**session, &*folder), (&**session, &*releases)]);
+            pairs.extend([(&**session, &*folder), (&**session, target.root())]);
         }
         for (inner, outer) in pairs {
             if inner.starts_with(outer) {

@@ -17,7 +17,7 @@ pub(crate) enum Problem {
     NoFolder { folder: PathBuf },
     #[error("cannot release {}: {fault}", folder.display())]
     Unfit { folder: PathBuf, fault: Fault },
-    #[error("{} is inside of {}: a release would hold itself", inner.display(), outer.display())]
+    #[error("{} is inside of {}: they have to lie apart", inner.display(), outer.display())]
     Inside { inner: PathBuf, outer: PathBuf },
     #[error("the path {} is not UTF-8, and cannot be written down", path.display())]
     NotUnicode { path: PathBuf },

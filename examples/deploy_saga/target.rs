@@ -191,7 +191,7 @@ impl Target {
     pub(crate) fn unstage(&self, release: &Release) -> Result<(), Fault> {
         // It is taken back before what shows it only if somebody has said so.
         if self.shown(Link::Current)? == Some(release.number) {
-            return Err(Fault::Shown { number: release.number });
+            return Err(Fault::IsShown { number: release.number });
         }
         tree::remove(&self.staged())?;
         // So that it is seen as a whole, or not at all.
