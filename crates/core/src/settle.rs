@@ -72,6 +72,12 @@ impl RunContext {
         self.record_decision(key, value).await
     }
 
+    /// The patterns inside this context that have [recorded their shape](Self::check_shape) and were not
+    /// settled [for good](Self::settle_for_good), with their shapes, in the order of their keys.
+    pub fn unsettled(&self) -> Vec<(Key, Payload)> {
+        self.env().run.history().unsettled_inside(self.node.path())
+    }
+
     fn settlement_key(&self, attempts: &str) -> Key {
         let path = self.node.path().as_str();
         let at = if attempts.is_empty() { "" } else { "@" };

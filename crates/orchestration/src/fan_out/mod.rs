@@ -2,6 +2,7 @@
 //! children are made of.
 
 mod child;
+mod left;
 mod pulling;
 mod queue;
 mod settlement;
@@ -94,19 +95,17 @@ impl<I: Send + 'static> FanOut<'_, I> {
             _ => cx.settlement()?.map(|record: settlement::Record| Settlement::from(record)),
         };
         let is_replay = settled.is_some();
-        let mut tally = Tally::new(tolerance, total, waits(cx), settled.as_ref());
-        let time = Time::of(cx, tolerance, is_replay);
         // A failure that the journal knows decides, whatever else might now succeed.
         let by_journal = recorded && tolerance == Tolerance::FailFast;
         if by_journal && let Some(failure) = cx.first_failed_child() {
-            tally.end_with(failure);
+            report.skipped = total.unwrap_or(0);
+            let scope = Scope::open(cx)?.with_grace(grace);
+            left::take_back(scope, cx, inputs, naming, make).await?;
+            return Err(settle_failure(failure, by_journal, true, cx).await?);
         }
-        let mut spawning = match total {
-            _ if tally.is_decided() => 0,
-            Some(total) => limit.min(total),
-            // More begin where these are all busy.
-            None => limit.min(inputs.at_least().clamp(1, WINDOW)),
-        };
+        let mut tally = Tally::new(tolerance, total, waits(cx), settled.as_ref());
+        let time = Time::of(cx, tolerance, is_replay);
+        let mut spawning = if tally.is_decided() { 0 } else { limit.min(at_first(&inputs)) };
         let mut spawned = 0;
         let window = WINDOW.max(limit.saturating_mul(4));
         let replays_until = time.replays_until(recorded);
@@ -190,6 +189,11 @@ impl<I: Send + 'static> FanOut<'_, I> {
         }
         Ok(left_out)
     }
+}
+
+/// How many workers to begin with: more begin where these are all busy.
+fn at_first<I: Send + 'static>(inputs: &Inputs<I>) -> usize {
+    inputs.total().unwrap_or_else(|| inputs.at_least().clamp(1, WINDOW))
 }
 
 /// Ends with a failure. One that is final closes what the children have left open: nobody will come

@@ -44,6 +44,8 @@ pub use step_builder::{StepBuilder, Undoable};
 
 use crate::report::{PatternReport, Reported};
 
+/// The first part of the shape that a saga records of itself.
+pub(crate) const SHAPE: &str = "saga";
 /// The names of the contexts in which a step is done, and taken back.
 const DO: &str = "do";
 const UNDO: &str = "undo";

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use maniple_core::{AgentError, Class, Effect, Progress, RunContext};
 use serde::Serialize;
 
+use super::SHAPE;
 use super::action::{Acted, Action};
 use super::handle::Value;
 use super::handle::sealed::Any;
@@ -202,7 +203,7 @@ impl State {
                 (node.name.clone(), after, part.effect, part.reversal.name())
             })
             .collect();
-        ("saga", steps)
+        (SHAPE, steps)
     }
 
     /// Whether anything of a step is journaled.

@@ -182,8 +182,6 @@ fn sagas_beside_each_other_are_killed() {
 
 /// The one beside it is stopped, and taken back too: or it has committed before.
 #[test]
-#[ignore = "a pattern of which the journal knows the failure comes by no child again, and so takes back \
-            no saga that was on its way when the process died"]
 fn sagas_beside_one_that_fails_are_killed() {
     crash_everywhere(beside, true);
 }

@@ -187,6 +187,25 @@ impl History {
         keys
     }
 
+    /// The contexts inside `outer` whose shape is recorded, and no settlement without an attempt.
+    pub(crate) fn unsettled_inside(&self, outer: &Key) -> Vec<(Key, Payload)> {
+        let all = self.inside(outer).map(|spot| &self.places[spot]);
+        let shapes = all.filter_map(|place| {
+            let at = place.key.as_str().strip_suffix(":%shape")?;
+            match self.peek_mark(&place.key)? {
+                Mark::Decided(shape) => Some((Key::new(at), shape.clone())),
+                _ => None,
+            }
+        });
+        let is_settled = |at: &Key| {
+            let settled = Key::new(&format!("{}:%settled", at.as_str()));
+            matches!(self.peek_mark(&settled), Some(Mark::Decided(_)))
+        };
+        let mut unsettled: Vec<(Key, Payload)> = shapes.filter(|(at, _)| !is_settled(at)).collect();
+        unsettled.sort_by(|(a, _), (b, _)| a.cmp(b));
+        unsettled
+    }
+
     /// Whether anything is recorded at or inside `outer`.
     pub(crate) fn has_entries(&self, outer: &Key) -> bool {
         self.entry(outer).is_some() || self.entries_inside(outer).next().is_some()
