@@ -44,6 +44,11 @@ pub(crate) trait Sink<O> {
     /// How many inputs it needs no more room for.
     fn taken(&self) -> usize;
 
+    /// How far inputs are pulled ahead of that, where so many run at the same time.
+    fn window(&self, limit: usize) -> usize {
+        WINDOW.max(limit.saturating_mul(4))
+    }
+
     /// How many of the outputs agree, where that matters.
     fn support(&self) -> Option<usize> {
         None
@@ -107,8 +112,8 @@ impl<I: Send + 'static> FanOut<'_, I> {
         let time = Time::of(cx, tolerance, is_replay);
         let mut spawning = if tally.is_decided() { 0 } else { limit.min(at_first(&inputs)) };
         let mut spawned = 0;
-        let window = WINDOW.max(limit.saturating_mul(4));
         let replays_until = time.replays_until(recorded);
+        let window = sink.window(limit);
         let queue = Arc::new(Queue::new(inputs, naming, window, settled, replays_until));
         let mut scope = Scope::open(time.cx())?.with_grace(time.grace(grace));
         let work = make(&scope.children());
@@ -139,13 +144,14 @@ impl<I: Send + 'static> FanOut<'_, I> {
                 // What comes later is too late, be it at the same time.
                 tally.look(sink.support());
             }
-            queue.advance(sink.taken());
             if tally.is_decided() {
                 queue.stop();
                 scope.stop();
             } else if alive && queue.is_short() {
                 spawning = limit.min(spawned + 1);
             }
+            // Behind the stop: whoever is given room here begins.
+            queue.advance(sink.taken());
         }
         scope.close().await;
         // Whoever could not be ended has ended for this pattern.

@@ -7,6 +7,8 @@ use crate::fork_join::ByBranch;
 /// What has been answered, by the places of the responders.
 pub(super) struct Answers<'a, O> {
     pub(super) by_responder: ByBranch<O>,
+    /// How many responders have ended.
+    ended: usize,
     agreement: Option<(&'a Agree<O>, Groups<usize>)>,
     tell: Option<Tell<'a, O>>,
 }
@@ -21,7 +23,7 @@ impl<'a, O> Answers<'a, O> {
         tell: Option<Tell<'a, O>>,
     ) -> Self {
         let agreement = agree.map(|agree| (agree, Groups::new()));
-        Self { by_responder: ByBranch::of(responders), agreement, tell }
+        Self { by_responder: ByBranch::of(responders), ended: 0, agreement, tell }
     }
 }
 
@@ -32,6 +34,7 @@ impl<O> Sink<O> for Answers<'_, O> {
             tell(index, output);
         }
         self.by_responder.put(index, output);
+        self.ended += 1;
         if let (Some((agree, groups)), true) = (&mut self.agreement, is_answer) {
             let answers = &self.by_responder.0;
             let agrees = |a: &usize, b: &usize| match (&answers[*a], &answers[*b]) {
@@ -43,7 +46,13 @@ impl<O> Sink<O> for Answers<'_, O> {
     }
 
     fn taken(&self) -> usize {
-        self.by_responder.taken()
+        self.ended
+    }
+
+    /// None begins in the place of one that has ended before that was taken in: it may have been the
+    /// last that was needed.
+    fn window(&self, limit: usize) -> usize {
+        limit
     }
 
     fn support(&self) -> Option<usize> {

@@ -253,6 +253,9 @@ where
     T: Send + 'static,
 {
     /// How many responders run at the same time; all of them by default, and 0 counts as 1.
+    ///
+    /// The next one by name begins when it is known that the end of another has settled nothing: one at
+    /// a time, nobody is asked in vain.
     pub fn with_concurrency(mut self, limit: usize) -> Self {
         self.set = self.set.with_concurrency(limit);
         self

@@ -98,3 +98,22 @@ fn no_more_than_the_first_count_where_all_answer_at_once() {
         assert_eq!(gathered.cancelled.len(), 5 - k);
     }
 }
+
+/// Whoever ends leaves its place to another only where it was not the last that was needed.
+#[test]
+fn nobody_is_asked_in_vain_where_they_are_asked_one_by_one() {
+    for (k, limit) in (1..=5).flat_map(|k| (1..=5).map(move |limit| (k, limit))) {
+        for goal in [Goal::First(k), Goal::Quorum(k)] {
+            let acts = [Act::answers(1, 0); 5];
+            let ended = simulate(async |lab| run(lab, goal, &acts, limit).await);
+            assert_eq!(ended.result.unwrap().answers.len(), k);
+            // Where the others were at work already, they are as many as had a place.
+            let most = (k + limit - 1).min(5);
+            assert!(
+                ended.report.started <= most,
+                "{goal:?}, {limit} at a time: {:?}",
+                ended.report
+            );
+        }
+    }
+}
