@@ -4,7 +4,8 @@
 //! Each of the N steps is one child of the pattern. It appends its key and a line feed to the effects
 //! file with one write, syncs the file, and returns its number counted from 1; the result is the sum
 //! of all. Killed at any point, the same command goes on, and no step that has a receipt runs again. A
-//! saga of which a step fails takes back the others: that of a step appends a key of its own.
+//! saga of which a step fails takes back the others: that of a step appends a key of its own. Of
+//! a quorum half of the steps count, and the result is the sum of those.
 //!
 //! At the end of the run one line is printed, whatever the end was:
 //!
@@ -18,7 +19,7 @@
 //! - `steps_replayed`: steps of which the journal had the outcome when the run was opened: by their own
 //!   receipt, or by that of a branch that they are in, since such a branch is answered as a whole and
 //!   the steps in it are not asked for. It is checked against what then ran: a success of which the two
-//!   do not make N is reported as a failure.
+//!   do not make N is reported as a failure, but for a quorum, which does not need all.
 //! - `in_doubt`: steps that an earlier process began and of which it left no outcome. Idempotent ones
 //!   run again, so that their key may be in the effects file twice. An irreversible one parks the run,
 //!   for a person to find out whether it had its effect, and so does a reversible one, but in a saga,
@@ -44,7 +45,7 @@ use maniple::bundles::{ContextBundle, Durability, Meta, Sessions};
 use maniple::core::{AgentError, Run};
 use serde::Serialize;
 
-use command::Command;
+use command::{Command, Pattern};
 use effects::Effects;
 use parked::Parked;
 use problem::Problem;
@@ -92,7 +93,10 @@ fn run(command: &Command) -> Result<(), Problem> {
         session.close().await?;
         let (steps, all) = (stats.steps_run + known, command.steps);
         let result = match result {
-            Ok(_) if steps != all => Err(Problem::Miscounted { steps, all }),
+            // The steps of responders that are not needed do not all run.
+            Ok(_) if steps != all && command.pattern != Pattern::Quorum => {
+                Err(Problem::Miscounted { steps, all })
+            }
             Ok(sum) => Ok(sum),
             Err(error @ AgentError::Parked { .. }) => Err(parked.problem(error)),
             Err(error) => Err(Problem::Run(error)),

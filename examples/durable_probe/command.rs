@@ -51,6 +51,8 @@ pub(crate) enum Pattern {
     ForkJoin,
     /// An agent for each step, all of which are asked for their answers
     ScatterGather,
+    /// The same, where the first half of them to answer is enough, some are slow and some fail
+    Quorum,
     /// Steps in four lanes, each of which appends its key once more when it is taken back
     Saga,
 }
@@ -62,6 +64,7 @@ impl Pattern {
             Self::MapReduce => "map-reduce",
             Self::ForkJoin => "fork-join",
             Self::ScatterGather => "scatter-gather",
+            Self::Quorum => "quorum",
             Self::Saga => "saga",
         }
     }

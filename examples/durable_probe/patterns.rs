@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use maniple::core::{
     AgentError, BaseAgent, Class, Effect, Key, Run, RunContext, StepContext, agent_fn,
@@ -19,6 +20,8 @@ const ROOT: &str = "probe";
 const CHOOSE: &str = "choose";
 const ACT: &str = "act";
 const STEP: &str = "append";
+/// How long a slow responder waits before its step.
+const SLOW: Duration = Duration::from_millis(20);
 /// How many steps of the saga do not come after each other.
 const LANES: usize = 4;
 
@@ -54,6 +57,14 @@ pub(crate) async fn execute(
             let gather = gather.with_concurrency(jobs).durable();
             Ok(run.execute(gather, ()).await?.into_values().sum())
         }
+        Pattern::Quorum => {
+            let half = numbers.len().div_ceil(2);
+            let responders =
+                numbers.into_iter().map(|number| (Branch(number), respond(number, &step)));
+            let gather = ScatterGather::new(ROOT, responders).first(half);
+            let gather = gather.with_concurrency(jobs).durable();
+            Ok(run.execute(gather, ()).await?.ok.into_values().sum())
+        }
         Pattern::Saga => execute_saga(run, &numbers, jobs, &step).await,
     }
 }
@@ -65,13 +76,15 @@ pub(crate) fn known(run: &Run, command: &Command) -> u64 {
     let known = |number: &u64| {
         let child = match command.pattern {
             Pattern::Pipeline | Pattern::MapReduce => root.child_at(*number),
-            Pattern::ForkJoin | Pattern::ScatterGather | Pattern::Saga => {
+            Pattern::ForkJoin | Pattern::ScatterGather | Pattern::Quorum | Pattern::Saga => {
                 root.child_at(Branch(*number).to_string().as_str())
             }
         };
         let place = match command.pattern {
             Pattern::Pipeline => child.child(ACT),
-            Pattern::MapReduce | Pattern::ForkJoin | Pattern::ScatterGather => child.clone(),
+            Pattern::MapReduce | Pattern::ForkJoin | Pattern::ScatterGather | Pattern::Quorum => {
+                child.clone()
+            }
             Pattern::Saga => child.child("do"),
         };
         let step = match command.pattern {
@@ -184,4 +197,22 @@ fn act(step: Step) -> impl BaseAgent<Input = u64, Output = u64> {
 fn act_on(number: u64, step: &Step) -> impl BaseAgent<Input = (), Output = u64> + use<> {
     let step = step.clone();
     agent_fn(ACT, move |(), cx| step.clone().run(number, cx))
+}
+
+/// As [`act_on`], but that some are slow, and some fail when they have done their step.
+fn respond(number: u64, step: &Step) -> impl BaseAgent<Input = (), Output = u64> + use<> {
+    let step = step.clone();
+    agent_fn(ACT, move |(), cx| {
+        let step = step.clone();
+        async move {
+            if number % 7 == 3 {
+                tokio::time::sleep(SLOW).await;
+            }
+            let answer = step.run(number, cx).await?;
+            if number % 5 == 4 {
+                return Err(AgentError::permanent(format!("responder {number} has no answer")));
+            }
+            Ok(answer)
+        }
+    })
 }

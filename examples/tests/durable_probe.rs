@@ -64,6 +64,13 @@ impl Probe {
         })
     }
 
+    /// Runs, and kills so long after it was journaled who counts; whether it was in time.
+    fn kill_settled(&self, then: Duration) -> bool {
+        let mut running =
+            self.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        common::kill_once(&mut running, then, || self.winners().is_some())
+    }
+
     /// How often each key has had its effect.
     fn effects(&self) -> BTreeMap<String, usize> {
         let mut effects = BTreeMap::new();
@@ -79,6 +86,18 @@ impl Probe {
         let whole = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
         let receipts = whole.filter(|line| line.contains(r#""outcome":{"ok":"#));
         receipts.filter_map(|line| Some(step_of(line)?.to_owned())).collect()
+    }
+
+    /// The numbers of the responders that count, once the journal says who does. It says so once.
+    fn winners(&self) -> Option<BTreeSet<u64>> {
+        let log = common::log(&self.path("session"));
+        let whole = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let mut settled = whole.filter(|line| line.contains(r#""key":"/probe:%settled""#));
+        let line: Value = serde_json::from_str(settled.next()?).unwrap();
+        assert_eq!(settled.next(), None, "settled twice");
+        let ok = &line["b"]["action"]["journal"]["fact"]["decided"]["value"]["ok"];
+        let number = |name: &Value| name.as_str().unwrap()["step-".len()..].parse().unwrap();
+        Some(ok.as_array().unwrap().iter().map(number).collect())
     }
 
     /// The sum of the numbers from 1 on.
@@ -364,6 +383,59 @@ fn kill_and_go_on(pattern: &'static str, most: usize, numbers: &mut Numbers) -> 
         count("steps_run"),
     );
     killed
+}
+
+#[test]
+fn a_killed_quorum_keeps_who_counts() {
+    const STEPS: u64 = 48;
+    let wanted = kills();
+    let mut numbers = Numbers(0x5CA7);
+    let (mut killed, mut settled, mut repeated) = (0, 0, 0);
+    while killed < wanted {
+        // A small one, so that it is settled many times.
+        let probe = Probe::new("quorum", STEPS, &[]);
+        let mut kills = 0;
+        while killed < wanted {
+            let (effects, receipts, winners) = (probe.effects(), probe.receipts(), probe.winners());
+            let was_killed = match numbers.up_to(4) {
+                1 => probe.kill_after(0, numbers.micros(30_000)),
+                2 => probe.kill_settled(numbers.micros(2_000)),
+                _ => probe.kill_after(numbers.up_to(12), numbers.micros(2_000)),
+            };
+            if !was_killed {
+                break;
+            }
+            (killed, kills) = (killed + 1, kills + 1);
+            check(&probe, &effects, &receipts);
+            settled += usize::from(probe.winners().is_some());
+            assert!(winners.is_none() || probe.winners() == winners);
+        }
+        let (effects, receipts, winners) = (probe.effects(), probe.receipts(), probe.winners());
+        let last = probe.run();
+        assert_eq!(last.status.code(), Some(0), "{}", said(&last));
+        check(&probe, &effects, &receipts);
+        let count = probe.winners().expect("it is settled");
+        assert!(winners.is_none_or(|winners| winners == count));
+        assert_eq!(count.len() as u64, STEPS / 2);
+        assert!(
+            count.iter().all(|number| number % 5 != 4),
+            "one that has failed counts: {count:?}"
+        );
+        assert!(count.iter().all(|number| probe.effects().contains_key(&probe.key(*number))));
+        assert_eq!(line(&last)["result"], count.iter().map(|number| number + 1).sum::<u64>());
+        let effects = probe.effects();
+        let repeats: usize = effects.values().map(|times| times - 1).sum();
+        assert!(repeats <= JOBS * kills, "{repeats} repeats, after {kills} kills");
+        repeated += repeats;
+
+        let again = line(&probe.run());
+        assert_eq!((&again["result"], &again["steps_run"]), (&line(&last)["result"], &0.into()));
+        assert_eq!((probe.winners(), probe.effects()), (Some(count), effects));
+    }
+    assert!(settled > 0, "no kill came when it was settled");
+    println!(
+        "quorum: killed {killed} times, {settled} of them when it was settled: {repeated} repeats"
+    );
 }
 
 /// No step that had a receipt has had its effect again.
