@@ -14,8 +14,8 @@ use crate::problem::Problem;
 
 /// Ask independent judges which programming language a folder is mainly written in.
 ///
-/// They are asked at the same time and as soon as it is settled what they answer, those that still
-/// read are stopped. Hidden files, what .gitignore files name and files over 1 MiB are left out. A
+/// They are asked at the same time. As soon as it is settled what they answer, those that still read
+/// are stopped. Hidden files, what .gitignore files name and files over 1 MiB are left out. A
 /// judge that finds nothing that it knows fails, and counts as none.
 #[derive(Debug, Parser)]
 #[command(name = "consensus", version, about, max_term_width = 100)]
