@@ -44,9 +44,10 @@ pub(crate) trait Sink<O> {
     /// How many inputs it needs no more room for.
     fn taken(&self) -> usize;
 
-    /// How far inputs are pulled ahead of that, where so many run at the same time.
-    fn window(&self, limit: usize) -> usize {
-        WINDOW.max(limit.saturating_mul(4))
+    /// Whether none begins in the place of one that has ended before that was taken in: it may have been
+    /// the last that was needed.
+    fn looks_first(&self) -> bool {
+        false
     }
 
     /// How many of the outputs agree, where that matters.
@@ -113,7 +114,8 @@ impl<I: Send + 'static> FanOut<'_, I> {
         let mut spawning = if tally.is_decided() { 0 } else { limit.min(at_first(&inputs)) };
         let mut spawned = 0;
         let replays_until = time.replays_until(recorded);
-        let window = sink.window(limit);
+        let wide = WINDOW.max(limit.saturating_mul(4));
+        let window = if sink.looks_first() { limit } else { wide };
         let queue = Arc::new(Queue::new(inputs, naming, window, settled, replays_until));
         let mut scope = Scope::open(time.cx())?.with_grace(time.grace(grace));
         let work = make(&scope.children());

@@ -3,12 +3,13 @@ use maniple_core::{AgentError, RunContext};
 use super::agreement::{Agree, Groups};
 use crate::fan_out::Sink;
 use crate::fork_join::ByBranch;
+use crate::policy::Tolerance;
 
 /// What has been answered, by the places of the responders.
 pub(super) struct Answers<'a, O> {
     pub(super) by_responder: ByBranch<O>,
-    /// How many responders have ended.
-    ended: usize,
+    /// How many responders have ended, where one of them may have been the last that was needed.
+    ended: Option<usize>,
     agreement: Option<(&'a Agree<O>, Groups<usize>)>,
     tell: Option<Tell<'a, O>>,
 }
@@ -19,11 +20,13 @@ pub(super) type Tell<'a, O> = &'a (dyn Fn(usize, &O) + Sync);
 impl<'a, O> Answers<'a, O> {
     pub(super) fn new(
         responders: usize,
+        tolerance: Tolerance,
         agree: Option<&'a Agree<O>>,
         tell: Option<Tell<'a, O>>,
     ) -> Self {
         let agreement = agree.map(|agree| (agree, Groups::new()));
-        Self { by_responder: ByBranch::of(responders), ended: 0, agreement, tell }
+        let ended = tolerance.is_by_arrival().then_some(0);
+        Self { by_responder: ByBranch::of(responders), ended, agreement, tell }
     }
 }
 
@@ -34,7 +37,7 @@ impl<O> Sink<O> for Answers<'_, O> {
             tell(index, output);
         }
         self.by_responder.put(index, output);
-        self.ended += 1;
+        self.ended = self.ended.map(|ended| ended + 1);
         if let (Some((agree, groups)), true) = (&mut self.agreement, is_answer) {
             let answers = &self.by_responder.0;
             let agrees = |a: &usize, b: &usize| match (&answers[*a], &answers[*b]) {
@@ -46,13 +49,11 @@ impl<O> Sink<O> for Answers<'_, O> {
     }
 
     fn taken(&self) -> usize {
-        self.ended
+        self.ended.unwrap_or_else(|| self.by_responder.taken())
     }
 
-    /// None begins in the place of one that has ended before that was taken in: it may have been the
-    /// last that was needed.
-    fn window(&self, limit: usize) -> usize {
-        limit
+    fn looks_first(&self) -> bool {
+        self.ended.is_some()
     }
 
     fn support(&self) -> Option<usize> {

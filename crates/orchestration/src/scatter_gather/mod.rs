@@ -254,8 +254,8 @@ where
 {
     /// How many responders run at the same time; all of them by default, and 0 counts as 1.
     ///
-    /// The next one by name begins when it is known that the end of another has settled nothing: one at
-    /// a time, nobody is asked in vain.
+    /// Where arrival decides, the next one by name begins when it is known that the end of another has
+    /// settled nothing: one at a time, nobody is asked in vain.
     pub fn with_concurrency(mut self, limit: usize) -> Self {
         self.set = self.set.with_concurrency(limit);
         self
@@ -355,7 +355,8 @@ where
         report: &mut PatternReport,
     ) -> Result<T, AgentError> {
         let responders = self.set.branches();
-        let mut answers = Answers::new(responders.count(), self.agree.as_deref(), tell);
+        let (count, agree) = (responders.count(), self.agree.as_deref());
+        let mut answers = Answers::new(count, self.tolerance, agree, tell);
         let rest =
             self.set.drive("scatter-gather", self.tolerance, input, cx, &mut answers, report);
         let rest = rest.await?;
