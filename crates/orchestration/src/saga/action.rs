@@ -5,7 +5,7 @@ use std::sync::Arc;
 use maniple_core::{AgentError, Class, RunContext};
 
 use super::act::Work;
-use super::desk::{Decision, Desk, Note, Stuck};
+use super::desk::{Answer, Decision, Desk, Note, Stuck};
 use super::handle::Value;
 use super::handle::sealed::Any;
 use super::plan::{Plan, Reversal};
@@ -77,16 +77,17 @@ impl Action {
                     self.park(&desk, Stuck::Action, error.to_string()).await?
                 }
             };
-            match desk.decision().await? {
+            match desk.answer().await? {
                 None => return Err(desk.parked(&note)),
+                Some(Answer::Unreadable(reason)) => again = Some(reason),
                 // The try before it may have happened, whatever becomes of the next.
-                Some(Decision::Retry) => is_retried = true,
-                Some(Decision::Skip) => {
+                Some(Answer::Decided(Decision::Retry)) => is_retried = true,
+                Some(Answer::Decided(Decision::Skip)) => {
                     cx.abandon().await?;
                     let said = format!("an operator skipped it: {}", note.reason);
                     return Ok(Acted::Skipped(AgentError::permanent(said)));
                 }
-                Some(Decision::Resolve(output)) => match part.act.read(&output) {
+                Some(Answer::Decided(Decision::Resolve(output))) => match part.act.read(&output) {
                     Ok(value) => {
                         cx.abandon().await?;
                         return Ok(Acted::Made(value));
@@ -106,16 +107,20 @@ impl Action {
 
     /// Takes it back; whether an operator says that it is not needed any more.
     pub(super) async fn take_back(self, cx: RunContext) -> Result<bool, AgentError> {
+        // Why it is parked once more, where it is not tried again before.
+        let mut again: Option<String> = None;
         loop {
             let (place, desk) = (cx.child(UNDO), Desk::next(&cx));
-            let note = match (desk.note()?, &self.plan.parts[self.step].reversal) {
-                (_, Reversal::Nothing) => return Ok(false),
-                (Some(note), _) => note,
-                (None, Reversal::Never) => {
+            let reversal = &self.plan.parts[self.step].reversal;
+            let note = match (desk.note()?, again.take(), reversal) {
+                (_, _, Reversal::Nothing) => return Ok(false),
+                (Some(note), ..) => note,
+                (None, Some(reason), _) => self.park(&desk, Stuck::Undo, reason).await?,
+                (None, None, Reversal::Never) => {
                     let reason = "there is no undo".to_owned();
                     self.park(&desk, Stuck::Undo, reason).await?
                 }
-                (None, Reversal::By(undo)) => {
+                (None, None, Reversal::By(undo)) => {
                     let (output, how) = (self.output.as_ref(), &self.plan.compensation);
                     let undoing = |place| undo.undo(&self.work(), output, how, place);
                     match place.invoke(undoing).await {
@@ -129,10 +134,11 @@ impl Action {
                     }
                 }
             };
-            match desk.decision().await? {
+            match desk.answer().await? {
                 None => return Err(desk.parked(&note)),
-                Some(Decision::Retry) => place.abandon().await?,
-                Some(Decision::Skip | Decision::Resolve(_)) => return Ok(true),
+                Some(Answer::Unreadable(reason)) => again = Some(reason),
+                Some(Answer::Decided(Decision::Retry)) => place.abandon().await?,
+                Some(Answer::Decided(Decision::Skip | Decision::Resolve(_))) => return Ok(true),
             }
         }
     }

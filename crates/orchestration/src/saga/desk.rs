@@ -39,6 +39,13 @@ pub enum Decision {
     Resolve(Payload),
 }
 
+/// What came in answer to a question.
+pub(super) enum Answer {
+    Decided(Decision),
+    /// It is no decision, and why. It cannot be taken back, so that the question is put once more.
+    Unreadable(String),
+}
+
 /// The name of the signal by which a decision comes.
 pub(super) const SIGNAL: &str = "decision";
 /// The name of the context in which it is waited for.
@@ -65,8 +72,8 @@ impl Desk {
         self.cx.settle_for_good(note).await
     }
 
-    /// What was decided; `None` where nothing was yet.
-    pub(super) async fn decision(&self) -> Result<Option<Decision>, AgentError> {
+    /// What was answered; `None` where nothing was yet.
+    pub(super) async fn answer(&self) -> Result<Option<Answer>, AgentError> {
         let signal = self.cx.signal::<Decision>(SIGNAL);
         // Without a journal a signal is waited for, which would hold the saga up here.
         let decided = if self.cx.has_journal() {
@@ -78,7 +85,10 @@ impl Desk {
         };
         match decided {
             Err(AgentError::Suspended { .. }) => Ok(None),
-            decided => decided.map(Some),
+            Err(AgentError::Codec { source, .. }) => {
+                Ok(Some(Answer::Unreadable(format!("what was answered is no decision: {source}"))))
+            }
+            decided => decided.map(|decided| Some(Answer::Decided(decided))),
         }
     }
 

@@ -150,6 +150,30 @@ async fn a_resolution_that_does_not_fit_is_told_and_another_is_asked_for() {
     }
 }
 
+/// What was delivered cannot be taken back, and must not hold the saga up for good.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_no_decision_is_told_and_another_is_asked_for() {
+    for last in [How::Done, How::Fails] {
+        let (world, journal) = (World::default(), MemoryJournal::new());
+        let ends: &[Letter] = if last == How::Done { &[Letter::Lost] } else { &[Letter::Sent] };
+        let build = || letter(&world, ends, false, last);
+        let run = open(&journal).await;
+        let error = run.execute(build(), ()).await.unwrap_err();
+        run.deliver(parked(&error).0, &"yes").await.unwrap();
+        drop(run);
+        for _ in 0..2 {
+            let error = open(&journal).await.execute(build(), ()).await.unwrap_err();
+            let (key, reason) = parked(&error);
+            assert!(key.as_str().ends_with("/operator#2!decision"), "{key}");
+            assert!(reason.contains("what was answered is no decision"), "{reason}");
+        }
+        let run = open(&journal).await;
+        let error = run.execute(build(), ()).await.unwrap_err();
+        run.deliver(parked(&error).0, &Decision::Skip).await.unwrap();
+        compensated(&run.execute(build(), ()).await.unwrap_err());
+    }
+}
+
 /// A step that waits for an operator is asked about once more, as what has to be taken back.
 #[tokio::test(start_paused = true)]
 async fn what_waits_for_an_operator_when_another_fails_is_asked_about_as_an_undo() {
