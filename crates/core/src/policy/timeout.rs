@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::{BoxFuture, Either, select};
+use tokio::time::sleep;
 
 use crate::agent::BaseAgent;
 use crate::context::RunContext;
 use crate::decide::Verdict;
 use crate::error::{AgentError, Class};
 use crate::event::EventKind;
-use crate::identity::Name;
+use crate::identity::{Key, Name};
+use crate::scope::GRACE;
 
 /// A decision of ours: no [`Name`](crate::Name) has this form.
 static TIMEOUT: LazyLock<Name> = LazyLock::new(|| Name::verbatim("%timeout"));
@@ -41,7 +43,8 @@ impl Timeout {
     }
 
     /// How long the agent may take, once its time is up, to end what it has in flight and to answer
-    /// with what it has; nothing by default. An answer in this time counts.
+    /// with what it has; nothing by default. An answer in this time counts, and so does that of an
+    /// agent with something [shielded](crate::Scope::shielded) in it, which is waited for.
     pub const fn with_grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
@@ -127,15 +130,30 @@ impl<A: BaseAgent> WithTimeout<A> {
         let late = || AgentError::DeadlineExceeded { key: cx.path() };
         let result = match select(work, timer).await {
             Either::Left((result, _)) => result,
-            Either::Right(((), _)) if self.timeout.grace.is_zero() => Err(late()),
             Either::Right(((), work)) => {
-                let granted = tokio::time::timeout(self.timeout.grace, work).await;
-                granted.unwrap_or_else(|_| Err(late()))
+                let over = std::pin::pin!(self.over(cx));
+                match select(work, over).await {
+                    Either::Left((result, _)) => result,
+                    Either::Right(((), _)) => Err(late()),
+                }
             }
         };
         match result {
             Ok(output) => Ok(output),
             Err(error) => self.end(cx, limited, verdict, error).await,
+        }
+    }
+
+    /// Waits until an agent whose time is up is not waited for any more.
+    async fn over(&self, cx: &RunContext) {
+        let (grace, path) = (self.timeout.grace, cx.path());
+        if !grace.is_zero() {
+            sleep(grace).await;
+        }
+        let is_here = |place: &Key| *place == path || place.is_inside(&path);
+        if cx.env().run.shields.lowered(is_here).await {
+            // What comes of it is yet to be written down around it.
+            sleep(grace.max(GRACE)).await;
         }
     }
 

@@ -6,6 +6,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::WorkClock;
+use super::shields::Shields;
 use super::state::Apart;
 use super::{Root, Run, RunState};
 use crate::broken::Rule;
@@ -165,6 +166,7 @@ impl RunBuilder {
             journal: self.journal,
             reconciler: self.reconciler,
             clock: WorkClock::start(worked),
+            shields: Shields::default(),
             counters: Apart::default(),
             delivered: Notify::new(),
             hashes: history.hashes().clone(),

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::RunState;
+use crate::identity::Key;
 
 /// Counts the time that a run has been working, over all its processes: while it is paused, between
 /// two executions and while it is not running at all, the clock stands still.
@@ -84,7 +85,10 @@ pub(crate) struct Working<'a>(&'a WorkClock);
 
 /// As [`Working`], for tasks that go on when their execution has ended: they wait, and are bounded, by
 /// working time too.
-pub(crate) struct Shielded(Arc<RunState>);
+pub(crate) struct Shielded {
+    run: Arc<RunState>,
+    place: Key,
+}
 
 impl WorkClock {
     /// It runs from here on, for hosts that drive agents without an execution.
@@ -200,20 +204,23 @@ impl Drop for Working<'_> {
 }
 
 impl Shielded {
-    pub(crate) fn of(run: Arc<RunState>) -> Self {
+    pub(crate) fn of(run: Arc<RunState>, place: Key) -> Self {
+        run.shields.raise(place.clone());
         run.clock.change(|count, pace| {
             count.shielded += 1;
             pace.shielded = true;
         });
-        Self(run)
+        Self { run, place }
     }
 }
 
 impl Drop for Shielded {
     fn drop(&mut self) {
-        self.0.clock.change(|count, pace| {
+        let Self { run, place } = self;
+        run.clock.change(|count, pace| {
             count.shielded -= 1;
             pace.shielded = count.shielded > 0;
         });
+        run.shields.lower(place);
     }
 }

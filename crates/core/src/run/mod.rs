@@ -2,6 +2,7 @@
 
 mod builder;
 mod clock;
+mod shields;
 mod state;
 mod stats;
 

@@ -10,6 +10,7 @@ use futures::future::BoxFuture;
 use tokio::sync::Notify;
 
 use super::clock::WorkClock;
+use super::shields::Shields;
 use super::stats::Counters;
 use crate::broken::Rule;
 use crate::contain;
@@ -31,6 +32,7 @@ pub(crate) struct RunState {
     pub(crate) journal: Option<Arc<dyn Journal>>,
     pub(crate) reconciler: Arc<dyn Reconciler>,
     pub(crate) clock: WorkClock,
+    pub(crate) shields: Shields,
     pub(crate) counters: Apart<Counters>,
     /// Woken at every delivery, for the waits of a run without a journal.
     pub(crate) delivered: Notify,

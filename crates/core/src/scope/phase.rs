@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, Either, Future, FutureExt, select};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::tasks::{GIVE_UP, Tasks, report};
 use crate::broken::Rule;
@@ -33,7 +33,14 @@ impl<T: Send + 'static> Tasks<T> {
                 let cause = cause.unwrap_or(Cause::Cancelled);
                 self.phase = Phase::Stopping(cause);
                 let at = fix_abort(&self.env, self.grace);
-                self.watch = then_advance(abort_due(self.env.clone(), at));
+                let (env, path, grace) = (self.env.clone(), self.cx.path(), self.grace);
+                self.watch = then_advance(async move {
+                    abort_due(env.clone(), at).await;
+                    if env.run.shields.lowered(|place| place.is_inside(&path)).await {
+                        // What comes of it is yet to be written down around it.
+                        sleep(grace).await;
+                    }
+                });
                 self.env.token.cancel();
             }
             Phase::Stopping(cause) => {

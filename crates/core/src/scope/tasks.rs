@@ -61,7 +61,8 @@ impl<T: Send + 'static> Tasks<T> {
         let stop = Arc::default();
         let shield = |env| Env { stop, deadline: None, deadline_wall: None, ..env };
         let tasks = Self::open_in(cx, &CancellationToken::new(), shield, RunContext::shielded)?;
-        Ok(Self { shielded: Some(Shielded::of(cx.env().run.clone())), ..tasks })
+        let shielded = Shielded::of(cx.env().run.clone(), cx.path());
+        Ok(Self { shielded: Some(shielded), ..tasks })
     }
 
     fn open_in(

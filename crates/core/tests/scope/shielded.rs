@@ -72,6 +72,59 @@ async fn nor_does_a_deadline() {
     assert_eq!(during(&journal, &run, |_| {}).await.as_secs(), 40);
 }
 
+/// An agent that waits for what it has shielded, and then for itself.
+async fn outcome(around: impl AsyncFnOnce(RunContext) -> Result<u64, AgentError>) -> u64 {
+    let run = Run::builder("test").with_journal(MemoryJournal::new()).open().await.unwrap();
+    let began = Instant::now();
+    let made = around(run.context().child("around")).await.unwrap();
+    run.quiesce().await;
+    assert_eq!(began.elapsed().as_secs(), 40);
+    made
+}
+
+fn patient() -> impl BaseAgent<Input = (), Output = u64> {
+    agent_fn("patient", |(): (), cx| async move {
+        let mut scope = shielded(&cx).await?;
+        scope.next().await.expect("it has a task").result?;
+        scope.close().await;
+        sleep(SECOND / 2).await;
+        Ok(7)
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_it_is_not_aborted() {
+    let made = outcome(async |cx| {
+        let mut scope = Scope::open(&cx)?;
+        let child = scope.child("patient");
+        scope.spawn(child, |cx| async move { patient().run((), &cx).await });
+        settle().await;
+        scope.stop();
+        scope.next().await.expect("it has a task").result
+    });
+    assert_eq!(made.await, 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_does_a_timeout_give_it_up() {
+    let made = outcome(async |cx| patient().with_timeout(SECOND).run((), &cx).await);
+    assert_eq!(made.await, 7);
+}
+
+/// It is no reason to wait for what lies elsewhere.
+#[tokio::test(start_paused = true)]
+async fn what_lies_beside_it_is_aborted_in_time() {
+    let run = reopen(&MemoryJournal::new()).await;
+    let _beside = shielded(&run.context().child("beside")).await.unwrap();
+    let mut scope = Scope::open(&run.context().child("around")).unwrap().with_grace(SECOND);
+    let child = scope.child("deaf");
+    scope.spawn(child, |_| std::future::pending::<Result<(), AgentError>>());
+    scope.stop();
+    let began = Instant::now();
+    assert_eq!(scope.close().await, 0);
+    assert!(began.elapsed() < 2 * SECOND, "{:?}", began.elapsed());
+}
+
 #[tokio::test(start_paused = true)]
 async fn dropped_it_goes_on_and_is_waited_for() {
     let journal = MemoryJournal::new();

@@ -7,6 +7,7 @@ mod build;
 mod check;
 mod crash;
 mod host;
+mod late;
 mod laws;
 mod nested;
 mod operator;
