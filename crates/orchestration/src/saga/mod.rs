@@ -71,10 +71,6 @@ const ABORT: &str = "abort";
 /// has its own [time](SagaBuilder::with_undo_within), and whoever waits for the saga, waits for them. A
 /// step that waits for a signal is no failure: the steps beside it finish, and the saga waits.
 ///
-/// Bound a saga by the time of its steps and not from around it: what is around it
-/// ([`with_timeout`](maniple_core::AgentExt::with_timeout)) drops it when its time is up, and where the
-/// process dies before everything is taken back, the next one does not come by it any more.
-///
 /// Every step is journaled without being asked to, and so is what the saga decides, before it is acted on:
 /// that it is taken back, and what was done by then. A change of the steps of a saga that is under way is
 /// [`Diverged`](AgentError::Diverged).
