@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -57,6 +57,8 @@ impl ParkedStep {
     /// ```
     pub fn of<'a>(run: &str, records: impl IntoIterator<Item = &'a Record>) -> Vec<Self> {
         let mut waiting: BTreeMap<Key, Note> = BTreeMap::new();
+        // Answered, be it before it was asked.
+        let mut ended: BTreeSet<&Key> = BTreeSet::new();
         for record in records {
             if let Some((desk, note)) = record.settlement()
                 && let Ok(note) = note.decode::<Note>()
@@ -68,9 +70,13 @@ impl ParkedStep {
                         note.stuck == Stuck::Undo || place_of(key, Stuck::Action) != place
                     });
                 }
-                waiting.insert(signal_of(&desk), note);
+                let signal = signal_of(&desk);
+                if !ended.contains(&signal) {
+                    waiting.insert(signal, note);
+                }
             } else if let Fact::Delivered { .. } | Fact::Withdrawn = record.fact {
                 waiting.remove(&record.key);
+                ended.insert(&record.key);
             }
         }
         let parked = waiting.into_iter().map(|(signal, note)| Self {

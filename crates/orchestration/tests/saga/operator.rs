@@ -7,7 +7,7 @@ use std::time::Duration;
 use maniple_core::{
     AgentError, Class, Delivery, Effect, Key, MemoryJournal, Payload, Run, agent_fn,
 };
-use maniple_orchestration::{Decision, Saga};
+use maniple_orchestration::{Decision, ParkedStep, Saga};
 use tokio::time::sleep;
 
 use crate::basics::{How, step};
@@ -147,6 +147,33 @@ async fn a_resolution_that_does_not_fit_is_told_and_another_is_asked_for() {
         }
         let run = open(&journal).await;
         assert_eq!(run.awaited_signals(), [], "nobody is asked any more");
+    }
+}
+
+/// A decision may come before the step is stuck: then nobody is asked.
+#[tokio::test(start_paused = true)]
+async fn what_was_decided_before_it_was_asked_is_not_listed() {
+    let (world, journal) = (World::default(), MemoryJournal::new());
+    let build = || {
+        let mut saga = Saga::builder("saga");
+        let asks = agent_fn("asks", |(): (), cx| async move { cx.signal::<u64>("go").await });
+        let sent = |(), (), _| async { Ok(()) };
+        saga.step("letter").run(Effect::Irreversible, sent).cannot_undo();
+        saga.step("asks").agent(Effect::Pure, asks, |(), ()| ()).nothing_to_undo();
+        step(&mut saga, &world, "last", How::Fails);
+        saga.build(()).unwrap()
+    };
+    let run = open(&journal).await;
+    run.execute(build(), ()).await.unwrap_err();
+    let asked = run.awaited_signals();
+    let undo = Key::new("/saga/undo[letter]/operator!decision");
+    run.deliver(&undo, &Decision::Skip).await.unwrap();
+    run.deliver(&asked[0], &1_u64).await.unwrap();
+    let ended = compensated(&run.execute(build(), ()).await.unwrap_err());
+    assert_eq!(ended.by_hand, ["letter".into()]);
+    let records = journal.records();
+    for died in 0..=records.len() {
+        assert_eq!(ParkedStep::of("saga", &records[..died]), [], "{died}");
     }
 }
 
