@@ -79,7 +79,7 @@ impl<I: Clone + Serialize + Send + Sync + 'static> SagaBuilder<I> {
     }
 
     /// Sets a share of the budget aside for undos when the saga begins; by default they use what is
-    /// left then. A saga that cannot have it does not begin.
+    /// left then. A saga that cannot have it does not begin; one that has begun goes on with what is left.
     pub fn with_undo_budget(&mut self, reserve: Budget) -> &mut Self {
         self.undo_budget = Some(reserve);
         self

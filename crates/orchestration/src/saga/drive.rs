@@ -121,6 +121,12 @@ impl Driver {
         lock(&self.floor.state)
     }
 
+    /// Whether an earlier process has begun a step.
+    fn has_begun(&self) -> bool {
+        let state = self.state();
+        (0..self.plan.parts.len()).any(|step| state.has_begun(step))
+    }
+
     async fn settle(&mut self) -> Result<Outcome, AgentError> {
         let here = self.shield.context();
         if let Some(compensated) = here.settlement_for_good()? {
@@ -130,7 +136,12 @@ impl Driver {
         here.check_shape(&self.state().shape())?;
         let undos = self.shield.child(UNDO);
         let undos = match self.plan.undo_budget {
-            Some(reserve) => undos.with_budget(reserve)?,
+            Some(reserve) => match undos.clone().with_budget(reserve) {
+                Ok(undos) => undos,
+                // What its steps have used beyond what they had asked for does not leave them standing.
+                Err(_) if self.has_begun() => undos,
+                Err(error) => return Err(error),
+            },
             None => undos,
         };
         let abort = self.shield.child(ABORT);
