@@ -163,5 +163,7 @@ fn is_stuck(error: &AgentError, cx: &RunContext) -> bool {
 /// Whether it says nothing about the undo itself. Of an undo that says that it was cancelled, or waits,
 /// nobody would hear otherwise: nothing stops it.
 fn is_no_outcome(error: &AgentError) -> bool {
-    matches!(error, AgentError::Journal { .. }) || error.class() == Class::Diverged
+    // One that is at work elsewhere, such as in an execution that was dropped, says itself how it ends.
+    let is_elsewhere = matches!(error, AgentError::ConcurrentStep { .. });
+    is_elsewhere || matches!(error, AgentError::Journal { .. }) || error.class() == Class::Diverged
 }

@@ -103,7 +103,12 @@ impl State {
         if matches!(error, AgentError::Journal { .. }) || error.class() == Class::Diverged {
             return None;
         }
-        let is_final = matches!(self.plan.parts[step].reversal, Reversal::Never);
+        let part = &self.plan.parts[step];
+        if part.kind == Kind::Step && matches!(error, AgentError::ConcurrentStep { .. }) {
+            // It is at work elsewhere, such as in an execution that was dropped.
+            return None;
+        }
+        let is_final = matches!(part.reversal, Reversal::Never);
         Some(match error {
             AgentError::Suspended { .. } => Step::Held,
             // Where nobody can tell what became of it, it is taken back. What is parked otherwise waits

@@ -79,6 +79,21 @@ async fn out_of_time_it_is_neither_forgotten_nor_begun_again_meanwhile() {
     assert_eq!(world.violations(), [""; 0]);
 }
 
+/// As `Run::execute` says, an execution may meet what is left of one that was dropped.
+#[tokio::test(start_paused = true)]
+async fn dropped_and_executed_again_at_once_it_asks_nobody() {
+    let (world, journal) = (World::default(), MemoryJournal::new());
+    let run = open(&journal).await;
+    let dropped = tokio::time::timeout(SECOND, run.execute(saga(&world, 0), ()));
+    dropped.await.unwrap_err();
+    sleep(10 * SECOND).await;
+    let error = run.execute(saga(&world, 0), ()).await.unwrap_err();
+    assert!(matches!(error, AgentError::ConcurrentStep { .. }), "{error}");
+    run.quiesce().await;
+    compensated(&run.execute(saga(&world, 0), ()).await.unwrap_err());
+    assert_eq!(world.log(), ["a", "-b", "-a"]);
+}
+
 #[test]
 fn out_of_time_and_killed_it_is_taken_back() {
     let whole = Host::new(Oracle::Parks);
