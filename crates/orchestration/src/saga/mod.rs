@@ -66,8 +66,8 @@ const ABORT: &str = "abort";
 ///   failed, or because a step that cannot be taken back is done, or may be. Everything else is done
 ///   before.
 ///
-/// Cancelled, out of time, out of budget or dropped, a saga is taken back, too; killed, it goes on where
-/// it was when its run is opened again and executed. Undos are out of reach of what stops the saga: each
+/// Cancelled, out of time, out of budget or dropped, a saga is taken back, too; killed, or dropped where
+/// no tokio runtime is at work, it goes on where it was when its run is opened again and executed. Undos are out of reach of what stops the saga: each
 /// has its own [time](SagaBuilder::with_undo_within), and whoever waits for the saga, waits for them. A
 /// step that waits for a signal is no failure: the steps beside it finish, and the saga waits.
 ///
@@ -143,6 +143,9 @@ where
     }
 
     /// As [`run`](BaseAgent::run), where that everything was taken back is no failure.
+    ///
+    /// How a saga has ended in a context stands: a second try wants another
+    /// [child context](RunContext::child_at).
     ///
     /// # Errors
     /// `Parked` where an operator has to decide, `Suspended` where a step waits for a signal, and

@@ -115,8 +115,6 @@ fn out_of_time_and_killed_it_is_taken_back() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "a pattern of which the journal knows the failure comes by no child again, and so does not do \
-            what an operator has decided about one"]
 async fn what_is_decided_of_a_saga_beside_one_that_fails_is_done() {
     let (world, journal) = (World::default(), MemoryJournal::new());
     let build = || {
