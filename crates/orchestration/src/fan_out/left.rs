@@ -1,22 +1,22 @@
-use futures::stream::{self, StreamExt};
-use maniple_core::{AgentError, Children, Class, Key, RunContext, Scope};
+use std::collections::HashSet;
+use std::time::Duration;
+
+use maniple_core::{AgentError, Class, Key, Payload, RunContext, Scope};
 use serde::de::IgnoredAny;
 
 use super::Begun;
-use super::child::Naming;
-use super::pulling::{Item, Pulling};
-use crate::inputs::{Inputs, Source};
+use super::pulling::Item;
+use super::queue::Queue;
 use crate::saga;
 
-/// Lets the sagas be taken back that were on their way in the children of a pattern, where the journal
-/// says that it has failed and nobody comes by them again: their children are entered where nothing
+/// Lets the sagas be taken back that earlier processes have begun in children which this one has not come
+/// by, and nobody will: the pattern is settled without them. Their children are entered where nothing
 /// new begins.
 pub(super) async fn take_back<I, O, W, Fut>(
-    mut scope: Scope<O>,
     cx: &RunContext,
-    inputs: Inputs<I>,
-    naming: Naming<I>,
-    make: impl FnOnce(&Children) -> W + Send,
+    grace: Duration,
+    queue: &Queue<I, O>,
+    work: &W,
 ) -> Result<(), AgentError>
 where
     I: Send + 'static,
@@ -28,15 +28,13 @@ where
     if left.is_empty() {
         return Ok(());
     }
+    let come_by: HashSet<Key> =
+        queue.children().into_iter().map(|child| cx.path().child_at(child)).collect();
+    left.retain(|saga| !come_by.contains(&child_of(&cx.path(), saga)));
+    let mut scope = Scope::open(cx)?.with_grace(grace);
     scope.stop();
-    let work = make(&scope.children());
-    let mut inputs = match inputs.0 {
-        Source::List { left, .. } => stream::iter(left).boxed(),
-        Source::Stream(inputs) => inputs,
-    };
-    let mut pulling = Pulling::new(None, naming);
     while !left.is_empty()
-        && let Some(Item { index, child, input }) = pulling.take(inputs.next().await)
+        && let Some(Item { index, child, input }) = queue.rest().await
     {
         let child = child?;
         let place = scope.child_at(child.clone());
@@ -60,9 +58,16 @@ where
     parked.map_or(Ok(()), Err)
 }
 
+/// The key of the child of `cx` that has this place in it.
+fn child_of(cx: &Key, place: &Key) -> Key {
+    let inner = &place.as_str()[cx.as_str().len()..];
+    let end = inner.find(']').map_or(inner.len(), |at| at + 1);
+    Key::new(&place.as_str()[..cx.as_str().len() + end])
+}
+
 /// The sagas inside that have begun, and of which it is not journaled that they were taken back.
 fn on_their_way(cx: &RunContext) -> Vec<Key> {
-    let is_saga = |shape: &maniple_core::Payload| {
+    let is_saga = |shape: &Payload| {
         shape.decode::<(String, IgnoredAny)>().is_ok_and(|(kind, _)| kind == saga::SHAPE)
     };
     let unsettled = cx.unsettled().into_iter();

@@ -20,8 +20,8 @@ use tokio::time::Instant;
 
 pub(crate) use child::{Child, Naming};
 pub(crate) use queue::End;
-use queue::Queue;
 pub(crate) use queue::lock;
+use queue::{Ended, Queue};
 pub(crate) use settlement::Fate;
 use settlement::Settlement;
 use tally::{Drained, Tally};
@@ -103,12 +103,7 @@ impl<I: Send + 'static> FanOut<'_, I> {
         let is_replay = settled.is_some();
         // A failure that the journal knows decides, whatever else might now succeed.
         let by_journal = recorded && tolerance == Tolerance::FailFast;
-        if by_journal && let Some(failure) = cx.first_failed_child() {
-            report.skipped = total.unwrap_or(0);
-            let scope = Scope::open(cx)?.with_grace(grace);
-            left::take_back(scope, cx, inputs, naming, make).await?;
-            return Err(settle_failure(failure, by_journal, true, cx).await?);
-        }
+        let known = if by_journal { cx.first_failed_child() } else { None };
         let mut tally = Tally::new(tolerance, total, waits(cx), settled.as_ref());
         let time = Time::of(cx, tolerance, is_replay);
         let mut spawning = if tally.is_decided() { 0 } else { limit.min(at_first(&inputs)) };
@@ -119,6 +114,12 @@ impl<I: Send + 'static> FanOut<'_, I> {
         let queue = Arc::new(Queue::new(inputs, naming, window, settled, replays_until));
         let mut scope = Scope::open(time.cx())?.with_grace(time.grace(grace));
         let work = make(&scope.children());
+        if let Some(failure) = known {
+            report.skipped = total.unwrap_or(0);
+            scope.close().await;
+            left::take_back(cx, grace, &queue, &work).await?;
+            return Err(settle_failure(failure, by_journal, true, cx).await?);
+        }
         let mut alive = true;
         while alive {
             while spawning > spawned {
@@ -136,16 +137,7 @@ impl<I: Send + 'static> FanOut<'_, I> {
             }
             let ended = queue.take();
             tally.look_at_time(time.is_up());
-            let now = Instant::now();
-            for ended in ended {
-                let timing = queue.timing(&ended, now);
-                report.count(timing, &ended.end);
-                report.started += usize::from(!matches!(ended.end, End::LeftOut(Fate::Skipped)));
-                let output = tally.take(ended.index, ended.child, ended.end);
-                sink.put(ended.index, output);
-                // What comes later is too late, be it at the same time.
-                tally.look(sink.support());
-            }
+            take_in(&queue, ended, &mut tally, sink, report);
             if tally.is_decided() {
                 queue.stop();
                 scope.stop();
@@ -181,6 +173,9 @@ impl<I: Send + 'static> FanOut<'_, I> {
             Ok(()) => true,
             Err(failure) => tally.is_final(failure, is_stopped),
         };
+        if !all && !is_replay && (is_final || concluded.as_ref().is_err_and(is_permanent)) {
+            left::take_back(cx, grace, &queue, &work).await?;
+        }
         if is_final
             && !is_replay
             && keeps(cx, Rule::SettlementsAreJournaled)
@@ -197,6 +192,30 @@ impl<I: Send + 'static> FanOut<'_, I> {
         }
         Ok(left_out)
     }
+}
+
+/// Takes in what has ended, in the order of the ends.
+fn take_in<I: Send + 'static, O>(
+    queue: &Queue<I, O>,
+    ended: Vec<Ended<O>>,
+    tally: &mut Tally,
+    sink: &mut impl Sink<O>,
+    report: &mut PatternReport,
+) {
+    let now = Instant::now();
+    for ended in ended {
+        let timing = queue.timing(&ended, now);
+        report.count(timing, &ended.end);
+        report.started += usize::from(!matches!(ended.end, End::LeftOut(Fate::Skipped)));
+        let output = tally.take(ended.index, ended.child, ended.end);
+        sink.put(ended.index, output);
+        // What comes later is too late, be it at the same time.
+        tally.look(sink.support());
+    }
+}
+
+fn is_permanent(failure: &AgentError) -> bool {
+    failure.class() == Class::Permanent
 }
 
 /// How many workers to begin with: more begin where these are all busy.

@@ -41,6 +41,14 @@ impl<I> Pulling<I> {
         Some(Item { index, child: self.name(index, &input), input })
     }
 
+    /// The children of all inputs that were pulled.
+    pub(super) fn children(&self) -> Vec<Child> {
+        match &self.naming {
+            Naming::Key(_) => self.seen.keys().cloned().map(Child::Key).collect(),
+            Naming::Index | Naming::Names(_) => (0..self.next).map(|at| self.child(at)).collect(),
+        }
+    }
+
     /// The child of an input that was pulled before.
     pub(super) fn child(&self, index: usize) -> Child {
         if let Naming::Names(names) = &self.naming {

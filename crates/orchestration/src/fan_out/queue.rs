@@ -116,6 +116,26 @@ impl<I: Send + 'static, O> Queue<I, O> {
         }
     }
 
+    /// The children that workers have come by.
+    pub(super) fn children(&self) -> Vec<Child> {
+        lock(&self.inputs).children()
+    }
+
+    /// The next input that no worker has pulled, whatever has stopped them.
+    pub(super) async fn rest(&self) -> Option<Item<I>> {
+        if !self.is_stream {
+            let mut inputs = lock(&self.inputs);
+            let input = inputs.list.as_mut().and_then(Iterator::next);
+            return inputs.take(input);
+        }
+        let mut stream = self.stream.lock().await;
+        let input = match &mut *stream {
+            Some(items) => items.next().await,
+            None => None,
+        };
+        lock(&self.inputs).take(input)
+    }
+
     /// Takes what has ended since the last time.
     pub(super) fn take(&self) -> Vec<Ended<O>> {
         std::mem::take(&mut *lock(&self.ended))

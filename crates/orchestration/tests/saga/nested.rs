@@ -6,7 +6,7 @@ use std::time::Duration;
 use maniple_core::{
     AgentError, AgentExt, BaseAgent, BoxAgent, Delivery, Effect, RunContext, agent_fn,
 };
-use maniple_orchestration::{Decision, ForkJoin, MapReduce, Pipeline, Saga};
+use maniple_orchestration::{Decision, ForkJoin, MapReduce, Pipeline, Saga, ScatterGather};
 use tokio::time::sleep;
 
 use crate::host::*;
@@ -217,4 +217,67 @@ fn a_parked_saga_is_not_lost_with_a_pattern_that_fails() {
     assert_eq!(delivered, Delivery::Accepted);
     let Ended::Returned(Err(_)) = host.boot(build(), 1, None) else { panic!("it fails") };
     assert_eq!(host.world.standing(), [""; 0]);
+}
+
+/// Sagas that are asked for the same, of which the first to commit counts.
+fn gathered(world: &World, limit: usize) -> BoxAgent<u64, u64> {
+    let saga = |name: &'static str, millis: u64| {
+        let mut saga = Saga::builder(name);
+        for step in ["x", "y"] {
+            let (acting, undoing) = (world.clone(), world.clone());
+            let name = format!("{name} {step}");
+            let (done, undone) = (name.clone(), name);
+            saga.step(step)
+                .run(Effect::Idempotent, move |_: u64, (), at| {
+                    let (world, name) = (acting.clone(), done.clone());
+                    async move {
+                        world.meet(&at);
+                        sleep(Duration::from_millis(millis)).await;
+                        world.act(&name);
+                        Ok(1_u64)
+                    }
+                })
+                .undo(move |_, at| {
+                    let (world, name) = (undoing.clone(), undone.clone());
+                    async move {
+                        world.meet(&at);
+                        world.undo(&name);
+                        Ok(())
+                    }
+                });
+        }
+        let last = saga.step("last").run(Effect::Pure, |n, (), _| async move { Ok(n) });
+        let last = last.nothing_to_undo();
+        saga.build(last).unwrap()
+    };
+    let sagas =
+        [("fast", saga("fast", 3)), ("slow", saga("slow", 40)), ("tardy", saga("tardy", 90))];
+    let first = ScatterGather::new("first", sagas).first(1).with_concurrency(limit).durable();
+    first.map(|partial| partial.ok.into_values().sum()).boxed()
+}
+
+/// The losers are taken back, also where they were begun by a process that died, and the next one has
+/// less room: it knows who has won before it comes by them.
+#[test]
+fn a_gather_of_sagas_is_killed() {
+    let run = |host: &Host, limit, crash| host.boot(gathered(&host.world, limit), 1, crash);
+    let whole = Host::new(Oracle::Parks);
+    assert!(matches!(run(&whole, 3, None), Ended::Returned(Ok(1))));
+    assert_eq!(whole.world.standing(), ["fast x", "fast y"]);
+    for place in 0..whole.journal.records().len() {
+        for (moment, limit) in Moment::ALL.into_iter().flat_map(|m| [(m, 1), (m, 3)]) {
+            let host = Host::new(Oracle::Parks);
+            let mut next = (3, Some((place, moment)));
+            let ended = loop {
+                match run(&host, next.0, next.1) {
+                    Ended::Returned(ended) => break ended,
+                    Ended::Crashed => next = (limit, None),
+                }
+            };
+            ended.unwrap();
+            let at = format!("{place}, {moment:?}, then {limit} at a time");
+            assert_eq!(host.world.violations(), [""; 0], "{at}");
+            assert_eq!(host.world.standing(), ["fast x", "fast y"], "{at}");
+        }
+    }
 }
