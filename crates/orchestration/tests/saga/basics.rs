@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use maniple_core::{AgentError, BaseAgent, Class, Effect, Key, MemoryJournal, agent_fn};
+use futures::StreamExt;
+use maniple_core::{AgentError, BaseAgent, Class, Effect, EventKind, Key, MemoryJournal, agent_fn};
 use maniple_orchestration::{Compensated, Decision, Saga, SagaBuilder};
 use tokio::time::sleep;
 
@@ -182,4 +183,37 @@ async fn an_operator_decides_about_a_failed_undo() {
     let ended = compensated(&run.execute(build(), ()).await.unwrap_err());
     assert_eq!(ended.by_hand, ["b".into()]);
     assert_eq!(world.log(), ["a", "try", "try", "-a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_tells_how_far_it_is() {
+    let (world, journal) = (World::default(), MemoryJournal::new());
+    let mut saga = Saga::builder("saga");
+    step(&mut saga, &world, "a", How::Done);
+    step(&mut saga, &world, "b", How::Done);
+    step(&mut saga, &world, "c", How::Fails);
+    let saga = saga.build(()).unwrap();
+    let run = open(&journal).await;
+    let events = run.events();
+    run.execute(saga, ()).await.unwrap_err();
+    drop(run);
+    let told: Vec<(String, u64, Option<u64>)> = events
+        .filter_map(|event| async move {
+            match event.unwrap().kind {
+                EventKind::Progress(told) => {
+                    Some((told.message.to_string(), told.done, told.total))
+                }
+                _ => None,
+            }
+        })
+        .collect()
+        .await;
+    let expected = [
+        ("step a is done", 1, 3),
+        ("step b is done", 2, 3),
+        ("step b is taken back", 1, 2),
+        ("step a is taken back", 2, 2),
+    ];
+    let expected = expected.map(|(text, done, total)| (text.to_owned(), done, Some(total)));
+    assert_eq!(told, expected);
 }
