@@ -91,7 +91,8 @@ impl<T: Send + 'static> Scope<T> {
     /// Dropped, it lets its tasks go on. The scopes around it, and
     /// [`Run::quiesce`](crate::Run::quiesce), wait until they have ended, whatever their grace is, so
     /// each task bounds itself. Nor is anything aborted around it before, or given up by a
-    /// [timeout](crate::AgentExt::with_timeout): how it has ended is heard. A runtime that shuts down ends them as a crash would.
+    /// [timeout](crate::AgentExt::with_timeout): how it has ended is heard. A runtime that shuts down
+    /// ends them as a crash would.
     ///
     /// # Errors
     /// As for [`open`](Self::open).

@@ -67,9 +67,10 @@ const ABORT: &str = "abort";
 ///   before.
 ///
 /// Cancelled, out of time, out of budget or dropped, a saga is taken back, too; killed, or dropped where
-/// no tokio runtime is at work, it goes on where it was when its run is opened again and executed. Undos are out of reach of what stops the saga: each
-/// has its own [time](SagaBuilder::with_undo_within), and whoever waits for the saga, waits for them. A
-/// step that waits for a signal is no failure: the steps beside it finish, and the saga waits.
+/// no tokio runtime is at work, it goes on where it was when its run is opened again and executed. Undos
+/// are out of reach of what stops the saga: each has its own [time](SagaBuilder::with_undo_within), and
+/// whoever waits for the saga, waits for them. A step that waits for a signal is no failure: the steps
+/// beside it finish, and the saga waits.
 ///
 /// Every step is journaled without being asked to, and so is what the saga decides, before it is acted on:
 /// that it is taken back, and what was done by then. A change of the steps of a saga that is under way is
