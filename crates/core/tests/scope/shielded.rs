@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use common::{reopen, settle};
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use maniple_core::{
-    AgentError, AgentExt, BaseAgent, Effect, Fact, Key, MemoryJournal, Run, RunContext, Scope,
-    agent_fn,
+    AgentError, AgentExt, BaseAgent, Effect, Fact, Journal, JournalError, Key, MemoryJournal,
+    Record, Run, RunContext, Scope, agent_fn,
 };
 use tokio::time::{Instant, sleep};
 
@@ -209,4 +210,46 @@ async fn the_clock_runs_for_it_when_its_execution_is_over() {
     assert!(worked >= 30 * SECOND, "{worked:?}");
     sleep(SECOND).await;
     assert_eq!(run.worked(), worked, "the clock stands again");
+}
+
+/// Takes its time over each record.
+#[derive(Debug)]
+struct Slow(MemoryJournal);
+
+impl Journal for Slow {
+    fn append(&self, record: Record) -> BoxFuture<'static, Result<(), JournalError>> {
+        let taken = self.0.append(record);
+        async move {
+            sleep(10 * SECOND).await;
+            taken.await
+        }
+        .boxed()
+    }
+
+    fn load(&self) -> BoxFuture<'_, Result<Vec<Record>, JournalError>> {
+        self.0.load()
+    }
+}
+
+/// It has not happened, but the one before it may have.
+#[tokio::test(start_paused = true)]
+async fn a_try_that_never_began_leaves_the_one_before_it_in_doubt() {
+    let journal = MemoryJournal::new();
+    let put = |cx: RunContext| async move {
+        let lost = AgentError::new(maniple_core::Class::Indeterminate, "lost");
+        let body = |(), _| async { Err::<(), _>(lost) };
+        let ended = cx.step("put", Effect::Idempotent, (), body).await;
+        (ended.unwrap_err().class(), cx.in_doubt())
+    };
+    let in_doubt = vec![Key::new("/agent/put")];
+    let run = reopen(&journal).await;
+    let (_, doubts) = put(run.context().child("agent")).await;
+    assert_eq!(doubts, in_doubt);
+
+    let run = Run::builder("test").with_journal(Slow(journal)).open().await.unwrap();
+    let (ended, ()) = tokio::join!(put(run.context().child("agent")), async {
+        sleep(SECOND).await;
+        run.cancel();
+    });
+    assert_eq!(ended, (maniple_core::Class::Cancelled, in_doubt));
 }
