@@ -14,7 +14,7 @@ use crate::event::EventKind;
 use crate::identity::Key;
 use crate::journal::{Fact, Open, Standing};
 use crate::run::count;
-use crate::step::{AtWork, Effect, decode, encode, receipt};
+use crate::step::{AtWork, decode, encode, receipt};
 
 impl RunContext {
     /// Runs a durable branch, named by the path of this context: when the journal holds its result,
@@ -134,13 +134,11 @@ impl RunContext {
         self.close(open).await
     }
 
-    /// The steps inside this context whose effect may have happened: they have an intent, and neither a
-    /// receipt nor a recorded failure. A pure step has no effect, and is none of them.
+    /// The steps inside this context whose effect may have happened: their last try has an intent and no
+    /// end, or an earlier one had none and the last has failed. A pure step has no effect, and is none
+    /// of them.
     pub fn in_doubt(&self) -> Vec<Key> {
-        let open = self.env().run.history().open_inside(self.node.path());
-        let is_effect = |effect: Effect| effect != Effect::Pure;
-        let steps = open.into_iter().filter(|open| open.step.is_some_and(|(e, _)| is_effect(e)));
-        steps.map(|open| open.key).collect()
+        self.env().run.history().in_doubt_inside(self.node.path())
     }
 
     /// The steps inside this context that have succeeded with an output that a store has

@@ -87,7 +87,6 @@ impl RunContext {
         key: &Key,
         options: StepOptions,
         digest: Digest,
-        was_in_doubt: bool,
         input: I,
         body: F,
     ) -> Result<O, AgentError>
@@ -106,11 +105,8 @@ impl RunContext {
         if intent == Intent::Written {
             // Writing it may have taken long.
             if let Err(late) = self.check() {
-                // That this try has not happened says nothing about the one before it.
-                if !was_in_doubt {
-                    let failed = Fact::Failed { error: late.recorded(), spent: Budget::ZERO };
-                    self.write(key, failed).await?;
-                }
+                let failed = Fact::Failed { error: late.recorded(), spent: Budget::ZERO };
+                self.write(key, failed).await?;
                 return Err(late);
             }
         }

@@ -120,9 +120,6 @@ impl RunContext {
         }
         let visit = self.look_up_step(key, options.effect, &digest);
         let _at_work = AtWork::of(self, key, &visit)?;
-        // Of one that may repeat nobody is asked whether it has happened, so it may have.
-        let was_in_doubt =
-            matches!(visit.standing, Standing::Open(effect, _) if effect.may_repeat());
         match visit.standing {
             Standing::Ready | Standing::InFlight => {}
             Standing::Open(effect, doubt) => {
@@ -143,7 +140,7 @@ impl RunContext {
                 return Err(AgentError::Diverged { key: key.clone(), found: found.into() });
             }
         }
-        self.run_body(key, options, digest, was_in_doubt, input, body).await
+        self.run_body(key, options, digest, input, body).await
     }
 
     /// Comes by the step in the history, and counts what it has used there.

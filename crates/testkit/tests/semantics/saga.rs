@@ -122,6 +122,13 @@ pub(crate) async fn crash_after_intent() {
         assert_eq!(done(&machine), ([1, 0, 1], [0; 3]));
         check(&machine);
 
+        // It may have happened when it was first tried, however it fails now.
+        let machine = new_machine(seed);
+        crash(&machine, after("/saga[put]/do/put", Kind::Intent), puts, 1).await;
+        check_compensated(&machine, boot(&machine, puts, 1).await);
+        let undone = machine.world().executions("/saga/undo[put]/undo/put");
+        assert_eq!(undone, 1);
+
         // An undo may always run again.
         let machine = new_machine(seed);
         crash(&machine, after("/saga/undo[b]/undo/b", Kind::Intent), fails, 1).await;
@@ -175,6 +182,24 @@ pub(crate) async fn resume() {
         let other = boot(&machine, stuck, 1).await;
         assert_eq!(class(&other), Some(Class::Diverged));
     }
+}
+
+/// One step that may repeat, and fails for good.
+fn puts(process: Process) -> impl BaseAgent<Input = u64, Output = u64> {
+    let mut saga = Saga::builder("saga");
+    let undoing = process.clone();
+    let act = move |n: u64, (), step| {
+        let process = process.clone();
+        async move {
+            process.perform(&step, || Err::<(), _>(AgentError::permanent("no"))).await?;
+            Ok(n)
+        }
+    };
+    let put = saga.step("put").run(Effect::Idempotent, act).undo(move |_, step| {
+        let process = undoing.clone();
+        async move { process.perform(&step, || Ok(())).await }
+    });
+    saga.build(put).unwrap()
 }
 
 /// `a`, whose undo fails for good, and a step that fails.

@@ -29,6 +29,8 @@ pub(super) struct Work {
     /// Everything used under this key that is settled.
     pub(super) spent: Budget,
     pub(super) state: State,
+    /// Whether a try before the last one may have happened: its intent was followed by another.
+    pub(super) is_retried: bool,
 }
 
 #[derive(Debug)]
@@ -86,6 +88,15 @@ impl Work {
         match self.state {
             State::Open { reserved } => reserved,
             _ => Budget::ZERO,
+        }
+    }
+
+    /// Whether a step may have happened of which no success is known.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        match self.state {
+            State::Open { .. } => true,
+            State::Failed | State::Done(Err(_)) => self.is_retried,
+            State::Done(Ok(_)) | State::Withheld | State::Abandoned => false,
         }
     }
 

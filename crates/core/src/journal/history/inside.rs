@@ -173,15 +173,25 @@ impl History {
         })
     }
 
+    /// The steps with an effect inside `outer` that may have happened, and of which no success is known.
+    pub(crate) fn in_doubt_inside(&self, outer: &Key) -> Vec<Key> {
+        self.effects_inside(outer, Work::is_in_doubt)
+    }
+
     /// The steps with an effect inside `outer` of which the output was withheld.
     pub(crate) fn withheld_inside(&self, outer: &Key) -> Vec<Key> {
-        let is_withheld = |place: &&Place| match place.entry.as_ref().map(|entry| &entry.body) {
-            Some(Body::Work(Work { effect, state: State::Withheld, .. })) => {
-                effect.is_some_and(|effect| effect != Effect::Pure)
+        self.effects_inside(outer, |work| matches!(work.state, State::Withheld))
+    }
+
+    /// The steps inside `outer` that are not pure and of which this holds, in the order of their keys.
+    fn effects_inside(&self, outer: &Key, holds: impl Fn(&Work) -> bool) -> Vec<Key> {
+        let is_one = |place: &&Place| match place.entry.as_ref().map(|entry| &entry.body) {
+            Some(Body::Work(work)) => {
+                work.effect.is_some_and(|effect| effect != Effect::Pure) && holds(work)
             }
             _ => false,
         };
-        let all = self.inside(outer).map(|spot| &self.places[spot]).filter(is_withheld);
+        let all = self.inside(outer).map(|spot| &self.places[spot]).filter(is_one);
         let mut keys: Vec<Key> = all.map(|place| place.key.clone()).collect();
         keys.sort();
         keys

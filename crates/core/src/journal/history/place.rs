@@ -91,8 +91,14 @@ impl Place {
     fn begin(&mut self, seq: u64, effect: Option<Effect>, digest: Digest, reserved: Budget) {
         // An intent over an open one leaves the earlier reservation spent: its call may have happened.
         let spent = self.used();
+        let is_retried = match &self.entry {
+            Some(Entry { body: Body::Work(work), .. }) => {
+                work.is_in_doubt() || matches!(work.state, State::Withheld)
+            }
+            _ => false,
+        };
         let state = State::Open { reserved };
-        self.enter(seq, Body::Work(Work { effect, digest, spent, state }));
+        self.enter(seq, Body::Work(Work { effect, digest, spent, state, is_retried }));
     }
 
     fn receive(
