@@ -4,7 +4,7 @@ use std::str::FromStr;
 use tiktoken_rs::{CoreBPE, cl100k_base_singleton, o200k_base_singleton};
 
 use super::TokenCounter;
-use super::boundary::pieces;
+use super::boundary::{no_token_crosses, pieces};
 
 /// The encodings that [`Tiktoken`] counts with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -95,10 +95,17 @@ impl Tiktoken {
 impl TokenCounter for Tiktoken {
     fn count(&self, text: &str) -> usize {
         let vocabulary = self.encoding.vocabulary();
-        pieces(text).map(|piece| vocabulary.count_ordinary(piece)).sum()
+        pieces(text, no_token_crosses).map(|piece| vocabulary.count_ordinary(piece)).sum()
     }
 
     fn encoding(&self) -> &str {
         self.encoding.name()
+    }
+
+    /// A cut is safe before white space that follows anything else, but for line ends after
+    /// punctuation, and after the last line end of a run of white space, but for a slash after
+    /// punctuation.
+    fn is_cut_safe(&self, before: &str, after: &str) -> bool {
+        no_token_crosses(before, after)
     }
 }
