@@ -3,8 +3,8 @@
 //! `cargo bench -p benches --bench ratios`, and `… -- fan-out brief` for some groups only: `fan-out`
 //! (what a no-op item costs in each pattern), `sleepers` (agents that only wait), `memory` (heap per
 //! child), `policies` (what each adds to a call), `saga` (what one
-//! adds to its steps), `sessions` (what a log costs
-//! over the system calls under it) and `brief` (the example).
+//! adds to its steps), `sessions` (what a log costs over the system calls under it), `context` (what a
+//! reduction costs over counting) and `brief` (the example).
 //!
 //! Machines are noisy, so no figure is a time: what is measured and what it is measured against take
 //! turns, and the fastest turn of each is compared. A bar that is missed is printed as missed; the
@@ -12,6 +12,8 @@
 
 #[path = "ratios/brief.rs"]
 mod brief;
+#[path = "ratios/context.rs"]
+mod context;
 #[path = "ratios/fan_out.rs"]
 mod fan_out;
 #[path = "ratios/memory.rs"]
@@ -27,8 +29,8 @@ mod sleepers;
 
 use benches::table::{Failed, heading, runtime};
 
-const GROUPS: [&str; 7] =
-    ["fan-out", "sleepers", "memory", "policies", "saga", "sessions", "brief"];
+const GROUPS: [&str; 8] =
+    ["fan-out", "sleepers", "memory", "policies", "saga", "sessions", "context", "brief"];
 
 fn main() -> Result<(), Failed> {
     if let Some(folder) = brief::asked_for_plain_loop() {
@@ -45,6 +47,7 @@ fn main() -> Result<(), Failed> {
             "policies" => policies::rows(&runtime)?,
             "saga" => saga::rows(&runtime)?,
             "sessions" => sessions::rows(&runtime)?,
+            "context" => context::rows()?,
             _ => brief::rows()?,
         }
     }

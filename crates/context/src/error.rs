@@ -1,5 +1,6 @@
 use maniple_core::{Class, Classify};
 
+use crate::optimizer::ReducedContext;
 use crate::recall::RecallError;
 use crate::segment::{PairId, SegmentId};
 
@@ -12,6 +13,12 @@ pub enum ContextError {
     /// A budget of nothing cannot hold anything.
     #[error("cannot reduce to a budget of 0 tokens: give at least 1")]
     ZeroBudget,
+    /// A share is a number between 0 and 1.
+    #[error("cannot reduce by a share of {share}: give a number between 0 and 1")]
+    NoShare {
+        /// What was given.
+        share: f64,
+    },
     /// Two reducers answer to one name, so that no report could tell them apart.
     #[error("two reducers are named {name:?}: give each a name of its own")]
     DuplicateReducer {
@@ -34,15 +41,14 @@ pub enum ContextError {
     },
     /// Every reducer has run, and more could only be dropped by one that is not there.
     #[error(
-        "{tokens} tokens are left after every reducer, {excess} more than the budget of {budget}: \
-         add the Selection reducer, which always meets a budget"
+        "{} tokens are left after every reducer, {excess} more than the budget of {}: \
+         add the Selection reducer, which always meets a budget",
+        .reached.report.after, .reached.report.budget
     )]
     BudgetNotMet {
-        /// The tokens left.
-        tokens: usize,
-        /// The budget in tokens.
-        budget: usize,
-        /// By how many tokens the one exceeds the other.
+        /// What the reducers that are there have come to. It is as lawful as any, but for its size.
+        reached: Box<ReducedContext>,
+        /// By how many tokens it exceeds the budget.
         excess: usize,
     },
     /// Two segments have one id.
@@ -81,11 +87,9 @@ pub enum ContextError {
         /// The first segment of what it tried to drop.
         id: SegmentId,
     },
-    /// A dropped text could not be kept for recall, so nothing was dropped.
-    #[error("cannot drop {id:?}: its text could not be kept")]
+    /// What was dropped could not be kept, so nothing is dropped.
+    #[error("cannot reduce the context: what it would lose could not be kept for recall")]
     Recall {
-        /// The segment.
-        id: SegmentId,
         /// What the store said.
         source: RecallError,
     },

@@ -40,7 +40,9 @@
 //! The text that stays carries no marks where something went: what went is in the [`Report`].
 
 mod count;
+mod draft;
 mod error;
+mod hash;
 mod optimizer;
 mod recall;
 pub mod reducers;
@@ -52,10 +54,12 @@ mod text;
 pub use count::{Encoding, Tiktoken, TokenCounter, UnknownEncoding};
 pub use error::ContextError;
 pub use optimizer::{
-    ContextOptimizer, ContextOptimizerBuilder, DropReason, Dropped, ReducedContext, ReducerReport,
-    Report,
+    ContextOptimizer, ContextOptimizerBuilder, DropReason, Dropped, Marked, ReducedContext,
+    ReducerReport, Report, Shortened,
 };
-pub use recall::{Handle, MemoryRecall, RecallError, RecallStore};
+pub use recall::{
+    Handle, Left, Marker, MemoryRecall, NoHandle, RecallError, RecallStore, ShortHandle,
+};
 pub use segment::{Kind, LineRange, PairId, Priority, Retention, Role, Segment, SegmentId, Source};
 pub use structure::{Block, Blocks, OutlineLine, blocks, outline};
 

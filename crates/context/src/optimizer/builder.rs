@@ -1,11 +1,13 @@
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use super::ContextOptimizer;
 use crate::count::TokenCounter;
+use crate::draft::Marking;
 use crate::error::ContextError;
 use crate::recall::{MemoryRecall, RecallStore};
-use crate::reducers::{ExactDuplicates, Reducer, Selection};
+use crate::reducers::{self, Loss, Reducer};
 use crate::relevance::CorpusStats;
 
 /// Makes a [`ContextOptimizer`]; begun by [`ContextOptimizer::builder`].
@@ -13,20 +15,62 @@ use crate::relevance::CorpusStats;
 pub struct ContextOptimizerBuilder {
     counter: Arc<dyn TokenCounter>,
     budget: usize,
+    min_reduction: f64,
+    most_loss: Loss,
     reducers: Vec<Box<dyn Reducer>>,
     corpus: Option<CorpusStats>,
     recall: Option<Arc<dyn RecallStore>>,
+    marking: Marking,
 }
 
 impl ContextOptimizerBuilder {
     pub(super) fn new(counter: Arc<dyn TokenCounter>, budget: usize) -> Self {
-        Self { counter, budget, reducers: Vec::new(), corpus: None, recall: None }
+        Self {
+            counter,
+            budget,
+            min_reduction: 0.0,
+            most_loss: Loss::Lossy,
+            reducers: Vec::new(),
+            corpus: None,
+            recall: None,
+            marking: Marking::default(),
+        }
     }
 
     /// Adds a reducer. Those that lose less run first, equals in the order added. Without any,
-    /// there are [`ExactDuplicates`] and [`Selection`].
+    /// there are the [default ones](reducers::defaults).
     pub fn with_reducer(mut self, reducer: impl Reducer + 'static) -> Self {
         self.reducers.push(Box::new(reducer));
+        self
+    }
+
+    /// Adds several reducers, in their order.
+    pub fn with_reducers(mut self, reducers: impl IntoIterator<Item = Box<dyn Reducer>>) -> Self {
+        self.reducers.extend(reducers);
+        self
+    }
+
+    /// Runs no reducer that loses more than this. By default all run.
+    ///
+    /// With [`Loss::Lossless`] a budget may well not be met; the
+    /// [error](ContextError::BudgetNotMet) then holds what could be had without loss.
+    pub fn with_most_loss(mut self, loss: Loss) -> Self {
+        self.most_loss = loss;
+        self
+    }
+
+    /// Goes below the budget, if that is what it takes to reduce the tokens by this share, from 0 to
+    /// 1. By default 0: a context within the budget is left as it is. What must stay is never
+    /// reduced.
+    pub fn with_min_reduction(mut self, share: f64) -> Self {
+        self.min_reduction = share;
+        self
+    }
+
+    /// Puts no markers in the text where something went; the report still has a handle for all that
+    /// did.
+    pub fn without_markers(mut self) -> Self {
+        self.marking = Marking::Unmarked;
         self
     }
 
@@ -48,15 +92,16 @@ impl ContextOptimizerBuilder {
     /// The optimizer.
     ///
     /// # Errors
-    /// [`ContextError::ZeroBudget`], and [`ContextError::DuplicateReducer`] where two reducers have
-    /// one name.
+    /// [`ContextError::ZeroBudget`]; [`ContextError::NoShare`] where the least reduction is not
+    /// between 0 and 1; and [`ContextError::DuplicateReducer`] where two reducers have one name.
     pub fn build(self) -> Result<ContextOptimizer, ContextError> {
         if self.budget == 0 {
             return Err(ContextError::ZeroBudget);
         }
+        let min_reduction = Share::new(self.min_reduction)?;
         let mut reducers = self.reducers;
         if reducers.is_empty() {
-            reducers = vec![Box::new(ExactDuplicates), Box::new(Selection)];
+            reducers = reducers::defaults();
         }
         let mut names = BTreeSet::new();
         for reducer in &reducers {
@@ -64,13 +109,54 @@ impl ContextOptimizerBuilder {
                 return Err(ContextError::DuplicateReducer { name: reducer.name().to_owned() });
             }
         }
+        reducers.retain(|reducer| reducer.loss() <= self.most_loss);
         reducers.sort_by_key(|reducer| reducer.loss());
         Ok(ContextOptimizer {
             counter: self.counter,
             budget: self.budget,
+            min_reduction,
             reducers,
+            is_lossless: self.most_loss == Loss::Lossless,
             corpus: self.corpus,
             recall: self.recall.unwrap_or_else(|| Arc::new(MemoryRecall::new())),
+            marking: self.marking,
         })
+    }
+}
+
+/// A share of the whole, in millionths, so that it is the same on every machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Share(u32);
+
+const WHOLE: u32 = 1_000_000;
+
+impl Share {
+    fn new(share: f64) -> Result<Self, ContextError> {
+        if !(0.0..=1.0).contains(&share) {
+            return Err(ContextError::NoShare { share });
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is at most a million"
+        )]
+        let millionths = (share * f64::from(WHOLE)).round() as u32;
+        Ok(Self(millionths))
+    }
+
+    pub(super) fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    /// What is left of so many tokens without this share, rounded down.
+    pub(super) fn less(self, tokens: usize) -> usize {
+        let left = tokens as u128 * u128::from(WHOLE - self.0) / u128::from(WHOLE);
+        usize::try_from(left).unwrap_or(tokens)
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} millionths", self.0)
     }
 }

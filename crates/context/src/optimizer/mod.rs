@@ -2,41 +2,50 @@
 
 mod builder;
 mod report;
+mod seal;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 pub use builder::ContextOptimizerBuilder;
-pub use report::{DropReason, Dropped, ReducedContext, ReducerReport, Report};
+pub use report::{DropReason, Dropped, Marked, ReducedContext, ReducerReport, Report, Shortened};
 
 use crate::count::TokenCounter;
+use crate::draft::{Draft, Marking, Task};
 use crate::error::ContextError;
 use crate::recall::{Handle, RecallError, RecallStore};
-use crate::reducers::{Cause, Draft, Reducer, Task};
+use crate::reducers::Reducer;
 use crate::relevance::{CorpusStats, Query};
 use crate::segment::Segment;
+use builder::Share;
+use seal::Seal;
 
 /// Reduces contexts to a token budget, by its reducers in the order of what they lose, the least
 /// first, and by none more than it takes.
 ///
 /// It keeps these laws:
-/// - a context within the budget is left as it is;
+/// - a context within the budget is left as it is, unless a
+///   [least reduction](ContextOptimizerBuilder::with_min_reduction) is asked for;
 /// - pinned segments stay byte for byte, a tool call and its result stay or go together, and a call
 ///   without a result stays as if it were pinned;
 /// - what stays keeps its order, and reducing it again for the same query changes nothing;
 /// - the result fits the budget, or the error says by how much what must stay exceeds it;
 /// - the same segments, query, budget and reducers give the same result everywhere, the times in
 ///   the report excepted;
-/// - every dropped text can be [recalled](Self::recall), byte for byte.
+/// - every text that goes can be [recalled](Self::recall), byte for byte, also by the
+///   [markers](crate::Marker) in the text, which take at most 2 % of the budget.
 ///
 /// Tokens are those of the texts; what a provider adds around a message is not counted.
 #[derive(Debug)]
 pub struct ContextOptimizer {
     counter: Arc<dyn TokenCounter>,
     budget: usize,
+    min_reduction: Share,
     reducers: Vec<Box<dyn Reducer>>,
+    is_lossless: bool,
     corpus: Option<CorpusStats>,
     recall: Arc<dyn RecallStore>,
+    marking: Marking,
 }
 
 impl ContextOptimizer {
@@ -50,10 +59,16 @@ impl ContextOptimizer {
         self.budget
     }
 
+    /// Where dropped texts are kept.
+    pub fn recall_store(&self) -> &Arc<dyn RecallStore> {
+        &self.recall
+    }
+
     /// Reduces a context for a query, or for none.
     ///
     /// It counts and compares whole texts, so call it where blocking for milliseconds per megabyte
-    /// is right. Segments that already know their count are not counted again.
+    /// is right: the time grows linearly with the text. Segments that already know their counts are
+    /// not counted again.
     ///
     /// # Errors
     /// [`ContextError::PinnedExceedsBudget`] where what must stay is too much;
@@ -69,22 +84,28 @@ impl ContextOptimizer {
         query: Option<&Query>,
     ) -> Result<ReducedContext, ContextError> {
         let corpus = self.corpus.as_ref();
-        let mut draft =
-            Draft::new(segments, &*self.counter, Task { budget: self.budget, query, corpus })?;
+        let task = Task { budget: self.budget, reserve: 0, query, corpus };
+        let mut draft = Draft::new(segments, &*self.counter, task)?;
         let before = draft.tokens();
         let pinned = draft.kept_tokens();
         if let Some(excess) = pinned.checked_sub(self.budget).filter(|excess| *excess > 0) {
             return Err(ContextError::PinnedExceedsBudget { pinned, budget: self.budget, excess });
         }
-        let reducers = self.run_reducers(&mut draft)?;
-        let after = draft.tokens();
-        if let Some(excess) = after.checked_sub(self.budget).filter(|excess| *excess > 0) {
-            let (tokens, budget) = (after, self.budget);
-            return Err(ContextError::BudgetNotMet { tokens, budget, excess });
+        // What must stay is all that more than the budget can ask for.
+        let target = self.min_reduction.less(before).min(self.budget).max(pinned);
+        let seal = Seal::of(segments, self);
+        let reducers = if before <= target || seal.is_known(&*self.recall)? {
+            Vec::new()
+        } else {
+            draft.aim(target, self.marking);
+            self.run_reducers(&mut draft)?
+        };
+        let reduced = self.finish(before, &draft, reducers)?;
+        Seal::of(&reduced.segments, self).keep(&*self.recall)?;
+        match reduced.report.after.checked_sub(self.budget).filter(|excess| *excess > 0) {
+            Some(excess) => Err(ContextError::BudgetNotMet { reached: Box::new(reduced), excess }),
+            None => Ok(reduced),
         }
-        let (segments, dropped) = self.settle(segments, &draft)?;
-        let budget = self.budget;
-        Ok(ReducedContext { segments, report: Report { budget, before, after, reducers, dropped } })
     }
 
     /// The text of a dropped segment, byte for byte, by the handle in the report.
@@ -101,56 +122,59 @@ impl ContextOptimizer {
         draft: &mut Draft<'o>,
     ) -> Result<Vec<ReducerReport>, ContextError> {
         let mut reports = Vec::with_capacity(self.reducers.len());
+        let start = Instant::now();
+        let (before, dropped) = (draft.tokens(), draft.dropped());
+        draft.trim_markers(&*self.recall)?;
+        if draft.tokens() < before {
+            reports.push(report("markers", before, dropped, draft, start));
+        }
         for reducer in &self.reducers {
             let before = draft.tokens();
-            if before <= self.budget {
+            if before <= draft.room() {
                 break;
             }
-            let dropped_before = draft.dropped();
+            let dropped = draft.dropped();
             draft.enter(reducer.name());
             let start = Instant::now();
             reducer.reduce(draft)?;
-            reports.push(ReducerReport {
-                name: reducer.name().into(),
-                before,
-                after: draft.tokens(),
-                dropped: draft.dropped() - dropped_before,
-                time: start.elapsed(),
-            });
+            reports.push(report(reducer.name(), before, dropped, draft, start));
         }
         Ok(reports)
     }
 
-    /// Parts the segments that stay from those that go, whose texts it keeps for recall.
-    fn settle(
+    fn finish(
         &self,
-        segments: &[Segment],
+        before: usize,
         draft: &Draft<'_>,
-    ) -> Result<(Vec<Segment>, Vec<Dropped>), ContextError> {
-        let mut staying = Vec::new();
-        let mut dropped = Vec::new();
-        for (segment, fate) in segments.iter().zip(draft.fates()) {
-            let Some((dropping, twin)) = fate else {
-                staying.push(segment.clone());
-                continue;
-            };
-            let handle = Handle::of(segment.text());
-            self.recall
-                .put(&handle, segment.text())
-                .map_err(|source| ContextError::Recall { id: segment.id().clone(), source })?;
-            let reason = match (dropping.cause, twin) {
-                (Cause::DuplicateOf(_), Some(twin)) => DropReason::DuplicateOf(twin.id().clone()),
-                _ => DropReason::OverBudget,
-            };
-            dropped.push(Dropped {
-                id: segment.id().clone(),
-                handle,
-                tokens: segment.tokens(&*self.counter),
-                source: segment.source().cloned(),
-                reducer: dropping.reducer.clone(),
-                reason,
-            });
-        }
-        Ok((staying, dropped))
+        reducers: Vec<ReducerReport>,
+    ) -> Result<ReducedContext, ContextError> {
+        let settled = draft.settle(&*self.recall, self.marking)?;
+        let report = Report {
+            encoding: self.counter.encoding().into(),
+            budget: self.budget,
+            before,
+            after: settled.tokens,
+            reducers,
+            dropped: settled.dropped,
+            shortened: settled.shortened,
+            markers: settled.markers,
+        };
+        Ok(ReducedContext { segments: settled.segments, report })
+    }
+}
+
+fn report(
+    name: &str,
+    before: usize,
+    dropped: usize,
+    draft: &Draft<'_>,
+    start: Instant,
+) -> ReducerReport {
+    ReducerReport {
+        name: name.into(),
+        before,
+        after: draft.tokens(),
+        dropped: draft.dropped() - dropped,
+        time: start.elapsed(),
     }
 }

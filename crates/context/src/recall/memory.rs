@@ -1,7 +1,7 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::{Handle, RecallError, RecallStore};
+use super::{Handle, RecallError, RecallStore, ShortHandle};
 
 /// Keeps dropped texts in this process for as long as it lives itself.
 ///
@@ -9,7 +9,7 @@ use super::{Handle, RecallError, RecallStore};
 #[derive(Debug, Default)]
 pub struct MemoryRecall {
     // A writer only ever inserts whole entries, so that a poisoned lock guards a sound map.
-    texts: RwLock<HashMap<Handle, Arc<str>>>,
+    texts: RwLock<BTreeMap<Handle, Arc<str>>>,
 }
 
 impl MemoryRecall {
@@ -29,5 +29,10 @@ impl RecallStore for MemoryRecall {
     fn get(&self, handle: &Handle) -> Result<Arc<str>, RecallError> {
         let texts = self.texts.read().unwrap_or_else(PoisonError::into_inner);
         texts.get(handle).cloned().ok_or(RecallError::Unknown { handle: *handle })
+    }
+
+    fn candidates(&self, short: &ShortHandle) -> Result<Vec<Handle>, RecallError> {
+        let texts = self.texts.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(texts.range(short.range()).map(|(handle, _)| *handle).collect())
     }
 }

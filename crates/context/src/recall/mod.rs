@@ -1,49 +1,23 @@
-//! Where dropped texts stay, so that a reduction loses nothing.
+//! Where dropped texts stay, so that a reduction loses nothing, and how a model gets them back.
 
+mod error;
+mod handle;
+mod marker;
 mod memory;
 
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use maniple_core::{Class, Classify, Digest};
-use serde::{Deserialize, Serialize};
-
+pub use error::RecallError;
+pub use handle::{Handle, NoHandle, ShortHandle};
+pub use marker::{Left, Marker};
 pub use memory::MemoryRecall;
-
-/// Names a dropped text by its content: 64 hexadecimal digits of its BLAKE3.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Handle(Digest);
-
-impl Handle {
-    /// The handle of a text.
-    pub fn of(text: &str) -> Self {
-        Self(Digest::of_bytes(text.as_bytes()))
-    }
-
-    /// The digest of the text.
-    pub fn digest(&self) -> &Digest {
-        &self.0
-    }
-}
-
-impl From<Digest> for Handle {
-    fn from(digest: Digest) -> Self {
-        Self(digest)
-    }
-}
-
-impl fmt::Display for Handle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// Keeps texts by their content.
 ///
-/// A call may block on a disk; an optimizer makes one per dropped segment. Texts are never changed,
-/// so that keeping one twice is keeping it once, and a failed call may simply be made again.
+/// A call may block on a disk. Texts are never changed, so that keeping one twice is keeping it
+/// once, and a failed call may simply be made again. Every implementation passes
+/// `maniple_context::testkit::check_recall_store` (feature `testkit`).
 pub trait RecallStore: fmt::Debug + Send + Sync {
     /// Keeps a text under `handle`, which is [`Handle::of`] it.
     ///
@@ -51,42 +25,42 @@ pub trait RecallStore: fmt::Debug + Send + Sync {
     /// When the text may not have been kept.
     fn put(&self, handle: &Handle, text: &Arc<str>) -> Result<(), RecallError>;
 
+    /// Keeps several texts, each under its handle. A store for which one large write is cheaper than
+    /// many small ones does better here than one [`put`](Self::put) after the other.
+    ///
+    /// # Errors
+    /// When any of the texts may not have been kept; others may have been.
+    fn put_all(&self, texts: &[(Handle, Arc<str>)]) -> Result<(), RecallError> {
+        texts.iter().try_for_each(|(handle, text)| self.put(handle, text))
+    }
+
     /// The text of a handle, byte for byte.
     ///
     /// # Errors
-    /// [`RecallError::Unknown`] where no such text was kept; anything else when it cannot be told.
+    /// [`RecallError::Unknown`] where no such text was kept; [`RecallError::Damaged`] where what was
+    /// kept is not what there is; anything else when it cannot be told.
     fn get(&self, handle: &Handle) -> Result<Arc<str>, RecallError>;
-}
 
-const _: Option<&dyn RecallStore> = None;
+    /// The handles of all texts kept that begin like this, each once and in their order; none where
+    /// there is none.
+    ///
+    /// # Errors
+    /// When it cannot be told.
+    fn candidates(&self, short: &ShortHandle) -> Result<Vec<Handle>, RecallError>;
 
-/// Why a text could not be kept or given back.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RecallError {
-    /// The store never kept it, or no longer does.
-    #[error("no dropped text is kept as {handle}: ask the store that the optimizer was built with")]
-    Unknown {
-        /// What was asked for.
-        handle: Handle,
-    },
-    /// The store itself failed.
-    #[error("the recall store failed on {handle}")]
-    Store {
-        /// What it was to keep or to give back.
-        handle: Handle,
-        /// Whether trying again can help.
-        class: Class,
-        /// The store's own error.
-        source: Box<dyn Error + Send + Sync>,
-    },
-}
-
-impl Classify for RecallError {
-    fn class(&self) -> Class {
-        match self {
-            Self::Unknown { .. } => Class::Permanent,
-            Self::Store { class, .. } => *class,
+    /// The one handle that begins like this.
+    ///
+    /// # Errors
+    /// [`RecallError::UnknownShort`] where none does, [`RecallError::Ambiguous`] where several do;
+    /// anything else when it cannot be told.
+    fn find(&self, short: &ShortHandle) -> Result<Handle, RecallError> {
+        let candidates = self.candidates(short)?;
+        match *candidates {
+            [] => Err(RecallError::UnknownShort { short: *short }),
+            [only] => Ok(only),
+            [..] => Err(RecallError::Ambiguous { short: *short, candidates }),
         }
     }
 }
+
+const _: Option<&dyn RecallStore> = None;

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use super::draft::{Cause, Draft, Unit};
+use super::{Cause, Draft, Unit};
 use super::{Loss, Reducer};
 use crate::error::ContextError;
 use crate::segment::{Kind, Role};

@@ -1,19 +1,19 @@
 //! How a context becomes smaller: the trait, and the reducers there are.
 //!
 //! A reducer sees a context as [`Unit`]s, which are kept or dropped whole: a tool call with its
-//! result, or a single segment. It works on a [`Draft`], which upholds the laws for it: what must
-//! be kept cannot be dropped, order is kept, every drop is recorded.
+//! result, or a single segment. What stays of a segment is a [`Part`], whose [`Piece`]s can go one by
+//! one, or which is said in other words. It works on a [`Draft`], which upholds the laws for it: what
+//! must be kept cannot be dropped, order is kept, nothing grows, every loss is recorded.
 
-mod draft;
 mod duplicates;
-mod layout;
+mod near_duplicates;
 mod selection;
 
 use std::fmt;
 
-pub(crate) use draft::Task;
-pub use draft::{Cause, Draft, Unit, UnitId};
+pub use crate::draft::{Cause, Draft, Part, PartId, Piece, Unit, UnitId};
 pub use duplicates::ExactDuplicates;
+pub use near_duplicates::NearDuplicates;
 pub use selection::Selection;
 
 use crate::error::ContextError;
@@ -63,6 +63,11 @@ pub trait Reducer: fmt::Debug + Send + Sync {
 }
 
 const _: Option<&dyn Reducer> = None;
+
+/// The reducers of an optimizer that is given none, in the order in which they run.
+pub fn defaults() -> Vec<Box<dyn Reducer>> {
+    vec![Box::new(ExactDuplicates), Box::new(NearDuplicates), Box::new(Selection)]
+}
 
 /// What a context loses by a reducer, the least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

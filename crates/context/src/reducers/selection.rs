@@ -1,6 +1,6 @@
 use std::cmp::Reverse;
 
-use super::draft::{Cause, Draft, Unit, UnitId};
+use super::{Cause, Draft, Unit, UnitId};
 use super::{Loss, Reducer};
 use crate::error::ContextError;
 use crate::relevance::{Bm25, CorpusStats, Query, Score, TermCounts};
@@ -32,7 +32,7 @@ impl Reducer for Selection {
         ranked.sort_unstable_by_key(|unit| Reverse((unit.priority, unit.score, unit.id)));
 
         let kept = draft.units().filter(Unit::is_kept).map(|unit| unit.tokens()).sum();
-        let mut room = draft.budget().saturating_sub(kept);
+        let mut room = draft.room().saturating_sub(kept);
         for unit in ranked {
             match room.checked_sub(unit.tokens) {
                 Some(left) => room = left,

@@ -1,8 +1,10 @@
 //! The parts that a context is made of.
 
 mod cache;
+mod calls;
 mod ids;
 mod kind;
+mod pieces;
 mod source;
 
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use ids::{PairId, SegmentId};
 pub use kind::{Kind, Priority, Retention, Role};
+pub(crate) use pieces::Pieces;
 pub use source::{LineRange, Source};
 
 use crate::count::TokenCounter;
@@ -164,6 +167,16 @@ impl Segment {
     /// Counted at the first call and kept for this counter's encoding; a counter of another
     /// encoding counts anew at each call.
     pub fn tokens(&self, counter: &dyn TokenCounter) -> usize {
-        self.counted.get_or_count(counter, &self.text)
+        self.pieces(counter).whole()
+    }
+
+    /// The pieces of the text, counted.
+    pub(crate) fn pieces(&self, counter: &dyn TokenCounter) -> Arc<Pieces> {
+        self.counted.get_or_count(counter, self.kind, &self.text)
+    }
+
+    /// The same segment with another text.
+    pub(crate) fn with_text(&self, text: impl Into<Arc<str>>) -> Self {
+        Self { text: text.into(), counted: CachedCount::default(), ..self.clone() }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use maniple_context::reducers::{ExactDuplicates, Reducer, Selection};
-use maniple_context::relevance::{Bm25, CorpusStats};
-use maniple_context::{ContextError, ContextOptimizer, Priority, Segment};
+use maniple_context::reducers::{Loss, defaults};
+use maniple_context::{
+    ContextError, ContextOptimizer, Marker, ReducedContext, Segment, TokenCounter,
+};
 use proptest::prelude::*;
 
 use crate::contexts::{Case, cases, counter, tokens};
@@ -47,16 +48,67 @@ proptest! {
     }
 
     #[test]
-    fn the_lossy_step_waits_for_need(case in cases()) {
-        let duplicates_only = ContextOptimizer::builder(Arc::new(counter()), case.budget)
-            .with_reducer(ExactDuplicates)
+    fn the_lossy_steps_wait_for_need(case in cases()) {
+        let lossless = ContextOptimizer::builder(Arc::new(counter()), case.budget)
+            .with_most_loss(Loss::Lossless)
             .build()
             .unwrap();
-        let enough = duplicates_only.optimize(&case.segments, case.query.as_ref()).is_ok();
+        let lossy = |reduced: &ReducedContext| {
+            let names: Vec<_> = reduced.report.reducers.iter().map(|r| r.name.clone()).collect();
+            defaults().iter().any(|r| r.loss() > Loss::Lossless && names.contains(&r.name().into()))
+        };
         if let Ok(reduced) = case.optimizer().optimize(&case.segments, case.query.as_ref()) {
-            let selected = reduced.report.reducers.iter().any(|r| *r.name == *Selection.name());
-            prop_assert_eq!(selected, !enough);
+            match lossless.optimize(&case.segments, case.query.as_ref()) {
+                Ok(enough) => prop_assert!(!lossy(&enough)),
+                Err(ContextError::BudgetNotMet { .. }) => prop_assert!(lossy(&reduced)),
+                Err(other) => return Err(TestCaseError::fail(other.to_string())),
+            }
         }
+    }
+
+    #[test]
+    fn markers_take_at_most_a_fiftieth_and_stand_for_more(case in cases()) {
+        let optimizer = case.optimizer();
+        let Ok(reduced) = optimizer.optimize(&case.segments, case.query.as_ref()) else {
+            return Ok(());
+        };
+        let all: usize = reduced.report.markers.iter().map(|marker| marker.tokens).sum();
+        prop_assert!(all <= case.budget / 50);
+        for marker in &reduced.report.markers {
+            let text = optimizer.recall(&marker.handle).unwrap();
+            prop_assert!(marker.tokens < counter().count(&text));
+        }
+        let written = reduced.segments.iter().flat_map(|segment| {
+            Marker::all_in(segment.text()).map(|(_, marker)| marker.handle())
+        });
+        for short in written {
+            let ours = reduced.report.markers.iter().any(|marker| marker.handle.short() == short);
+            prop_assert!(ours || short.to_string() == "0123456789ab");
+        }
+    }
+
+    #[test]
+    fn more_is_reduced_where_more_is_asked_for(case in cases(), share in 0.0..1.0_f64) {
+        let optimizer = ContextOptimizer::builder(Arc::new(counter()), case.budget)
+            .with_min_reduction(share)
+            .build()
+            .unwrap();
+        let Ok(reduced) = optimizer.optimize(&case.segments, case.query.as_ref()) else {
+            return Ok(());
+        };
+        let must_stay = case.kept();
+        let kept: Vec<Segment> =
+            case.segments.iter().filter(|s| must_stay.contains(&s.id())).cloned().collect();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a share of a small number"
+        )]
+        let most = (tokens(&case.segments) as f64 * (1.0 - share)) as usize + 1;
+        prop_assert!(tokens(&reduced.segments) <= most.max(tokens(&kept)));
+        let again = optimizer.optimize(&reduced.segments, case.query.as_ref()).unwrap();
+        prop_assert_eq!(&again.segments, &reduced.segments);
     }
 
     #[test]
@@ -69,78 +121,17 @@ proptest! {
                         prop_assert!(reducer.after <= reducer.before);
                     }
                 }
-                Err(ContextError::BudgetNotMet { tokens: left, .. }) => {
-                    prop_assert!(left <= tokens(&case.segments));
+                Err(ContextError::BudgetNotMet { reached, .. }) => {
+                    prop_assert!(tokens(&reached.segments) <= tokens(&case.segments));
                 }
                 Err(ContextError::PinnedExceedsBudget { .. }) => {}
                 Err(other) => return Err(TestCaseError::fail(other.to_string())),
             }
         }
     }
-
-    #[test]
-    fn nothing_dropped_for_the_budget_would_still_fit(case in cases()) {
-        let Ok(reduced) = case.optimizer().optimize(&case.segments, case.query.as_ref()) else {
-            return Ok(());
-        };
-        let room = case.budget - tokens(&reduced.segments);
-        for dropped in &reduced.report.dropped {
-            let segment = case.segments.iter().find(|s| *s.id() == dropped.id).unwrap();
-            let unit: Vec<Segment> = case
-                .segments
-                .iter()
-                .filter(|s| s.id() == segment.id() || s.pair().is_some() && s.pair() == segment.pair())
-                .cloned()
-                .collect();
-            let duplicate = *dropped.reducer == *ExactDuplicates.name();
-            prop_assert!(duplicate || tokens(&unit) > room, "{:?}", dropped.id);
-        }
-    }
-
-    #[test]
-    fn of_two_that_cost_the_same_the_one_worth_less_goes(
-        fillers in proptest::collection::vec(0_u8..3, 2..20),
-        share in 1_usize..100,
-    ) {
-        // All texts are of two tokens, so that worth alone decides.
-        let texts = ["retry retry", "retry weather", "weather cloud"];
-        let segments: Vec<_> = fillers
-            .iter()
-            .enumerate()
-            .map(|(at, filler)| {
-                let priority = if at % 5 == 4 { Priority::High } else { Priority::Normal };
-                let text = texts[usize::from(*filler)];
-                Segment::new(format!("s{at}"), maniple_context::Kind::User, text)
-                    .with_priority(priority)
-            })
-            .collect();
-        let query = maniple_context::relevance::Query::new("retries");
-        let budget = (tokens(&segments) * share / 100).max(1);
-        let case = Case { segments, budget, query: Some(query.clone()) };
-        let reduced = case.optimizer().optimize(&case.segments, Some(&query)).unwrap();
-
-        let stats = case
-            .segments
-            .iter()
-            .map(|segment| CorpusStats::of(&query, &query.count(segment.text())))
-            .fold(CorpusStats::identity(), CorpusStats::merge);
-        let bm25 = Bm25::new(&query, &stats);
-        let worth = |segment: &Segment| {
-            let at = case.segments.iter().position(|other| other == segment);
-            (segment.priority(), bm25.score(&query.count(segment.text())), at)
-        };
-        let (stay, go): (Vec<_>, Vec<_>) =
-            case.segments.iter().partition(|segment| reduced.segments.contains(segment));
-        let least = stay.into_iter().map(worth).min();
-        let most = go.into_iter().map(worth).max();
-        prop_assert!(least.is_none() || most < least, "{most:?} went and {least:?} stayed");
-    }
 }
 
-fn alone(case: &Case) -> [ContextOptimizer; 2] {
+fn alone(case: &Case) -> impl Iterator<Item = ContextOptimizer> {
     let builder = || ContextOptimizer::builder(Arc::new(counter()), case.budget);
-    [
-        builder().with_reducer(ExactDuplicates).build().unwrap(),
-        builder().with_reducer(Selection).build().unwrap(),
-    ]
+    defaults().into_iter().map(move |reducer| builder().with_reducers([reducer]).build().unwrap())
 }

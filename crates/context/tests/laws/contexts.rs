@@ -92,11 +92,13 @@ fn items() -> impl Strategy<Value = Item> {
         Just(Kind::File),
         Just(Kind::Log),
         Just(Kind::Code),
+        Just(Kind::Json),
+        Just(Kind::Note),
     ];
     let priority = prop_oneof![1 => Just(Priority::Low), 4 => Just(Priority::Normal), 1 => Just(Priority::High)];
     let plain = (kind, texts(), pins(), priority)
         .prop_map(|(kind, text, pin, priority)| Item::Plain { kind, text, pin, priority });
-    let call = (texts(), proptest::option::weighted(0.8, (texts(), 0..4_usize)), pins())
+    let call = (calls(), proptest::option::weighted(0.8, (texts(), 0..4_usize)), pins())
         .prop_map(|(text, result, pin)| Item::Call { text, result, pin });
     prop_oneof![3 => plain, 1 => call]
 }
@@ -115,6 +117,46 @@ fn texts() -> impl Strategy<Value = String> {
         r"\PC{0,30}",
         r"[語é🦀\u{301} \n\r\t]{0,20}",
         Just("<|endoftext|>".to_owned()),
+        lines(),
+        lines().prop_map(|lines| lines.replace('\n', "\r\n")),
+        proptest::collection::vec("[A-Z](word|other|thing|, ){4,9}[.!?] ", 1..30)
+            .prop_map(|sentences| sentences.concat()),
+        proptest::collection::vec(0..40_u32, 1..40).prop_map(|rows| records(&rows)),
+        Just("[…12 lines: recall 0123456789ab]".to_owned()),
+    ]
+}
+
+/// Lines of code, logs and listings, many of them alike.
+fn lines() -> impl Strategy<Value = String> {
+    let line = prop_oneof![
+        4 => (0..60_u32).prop_map(|n| format!("    let value_{n} = retry(connection, {n});\n")),
+        2 => (0..60_u32).prop_map(|n| format!("{n:>6}→    let value_{n} = retry();\n")),
+        3 => (0..60_u32).prop_map(|n| {
+            format!("2024-05-06 10:00:{n:02} INFO pool: opened connection {n} of 60\n")
+        }),
+        1 => (0..9_u32).prop_map(|n| format!("2024-05-06 10:00:{n:02} ERROR pool: refused {n}\n")),
+        1 => Just("\n".to_owned()),
+        1 => Just("fn retry(connection: Pool) {\n".to_owned()),
+        1 => Just("}\n".to_owned()),
+    ];
+    proptest::collection::vec(line, 1..60).prop_map(|lines| lines.concat())
+}
+
+fn records(rows: &[u32]) -> String {
+    let row =
+        |n: &u32| format!(r#"{{"id": {n}, "name": "pool {n}", "state": "open", "error": null}}"#);
+    format!("[{}]", rows.iter().map(row).collect::<Vec<_>>().join(", "))
+}
+
+/// The arguments of calls, with texts of several lines.
+fn calls() -> impl Strategy<Value = String> {
+    prop_oneof![
+        texts(),
+        (0..9_u32, lines()).prop_map(|(n, text)| {
+            let arguments = serde_json::json!({ "path": format!("src/pool{n}.rs"), "text": text });
+            format!("write {arguments}")
+        }),
+        (0..4_u32).prop_map(|n| format!(r#"read {{"path":"src/pool{n}.rs"}}"#)),
     ]
 }
 

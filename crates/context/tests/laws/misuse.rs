@@ -5,7 +5,7 @@ use std::sync::Arc;
 use maniple_context::reducers::{Cause, Draft, ExactDuplicates, Loss, Reducer};
 use maniple_context::{
     ContextError, ContextOptimizer, ContextOptimizerBuilder, Handle, Kind, RecallError,
-    RecallStore, Segment,
+    RecallStore, Segment, ShortHandle,
 };
 use maniple_core::{Class, Classify};
 
@@ -34,6 +34,14 @@ fn two_reducers_of_one_name() {
         error.to_string(),
         r#"two reducers are named "exact-duplicates": give each a name of its own"#
     );
+}
+
+#[test]
+fn a_share_that_is_none() {
+    for share in [-0.1, 1.5, f64::NAN] {
+        let error = builder(1).with_min_reduction(share).build().unwrap_err();
+        assert!(matches!(error, ContextError::NoShare { .. }), "{error}");
+    }
 }
 
 #[test]
@@ -85,7 +93,7 @@ fn reducers_that_do_too_little() {
     let long = Segment::new("a", Kind::Note, "one two three");
     assert!(matches!(
         optimizer.optimize(&[long], None).unwrap_err(),
-        ContextError::BudgetNotMet { tokens: 3, budget: 1, excess: 2 }
+        ContextError::BudgetNotMet { reached, excess: 2 } if reached.report.after == 3
     ));
 }
 
@@ -132,6 +140,10 @@ impl RecallStore for FullDisk {
     fn get(&self, handle: &Handle) -> Result<Arc<str>, RecallError> {
         Err(RecallError::Unknown { handle: *handle })
     }
+
+    fn candidates(&self, _: &ShortHandle) -> Result<Vec<Handle>, RecallError> {
+        Ok(Vec::new())
+    }
 }
 
 #[test]
@@ -139,7 +151,10 @@ fn a_text_that_could_not_be_kept() {
     let optimizer = builder(1).with_recall_store(Arc::new(FullDisk)).build().unwrap();
     let error = optimizer.optimize(&[Segment::new("a", Kind::Note, "one two")], None).unwrap_err();
     assert_eq!(error.class(), Class::Transient);
-    assert_eq!(error.to_string(), r#"cannot drop "a": its text could not be kept"#);
+    assert_eq!(
+        error.to_string(),
+        "cannot reduce the context: what it would lose could not be kept for recall"
+    );
 }
 
 #[test]

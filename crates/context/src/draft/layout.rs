@@ -11,6 +11,7 @@ pub(super) struct Layout {
     members: Vec<usize>,
     /// Where each unit's members are.
     units: Vec<Range<usize>>,
+    unit_of: Vec<usize>,
 }
 
 impl Layout {
@@ -29,15 +30,20 @@ impl Layout {
             start += length;
         }
         let mut members = vec![0; segments.len()];
-        for (segment, unit) in unit_of.into_iter().enumerate() {
+        for (segment, &unit) in unit_of.iter().enumerate() {
             members[units[unit].end] = segment;
             units[unit].end += 1;
         }
-        Ok(Self { members, units })
+        Ok(Self { members, units, unit_of })
     }
 
     pub(super) fn units(&self) -> usize {
         self.units.len()
+    }
+
+    /// The unit of a segment.
+    pub(super) fn unit_of(&self, segment: usize) -> usize {
+        self.unit_of[segment]
     }
 
     /// The indices of a unit's segments, in order.

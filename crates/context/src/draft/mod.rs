@@ -1,0 +1,246 @@
+//! A context while it is reduced.
+
+mod body;
+mod layout;
+mod marked;
+mod settle;
+mod unit;
+
+use std::sync::Arc;
+
+pub(crate) use settle::Marking;
+pub use unit::{Cause, Part, PartId, Piece, Unit, UnitId};
+
+use crate::count::TokenCounter;
+use crate::error::ContextError;
+use crate::relevance::{CorpusStats, Query};
+use crate::segment::{Kind, Segment};
+use body::Body;
+use layout::Layout;
+
+/// A context while it is reduced: what is still in it, what it costs, and what it is for.
+///
+/// It upholds the laws for a reducer: what must be kept cannot be dropped or changed, order is kept,
+/// nothing grows, and everything that goes is recorded.
+#[derive(Debug)]
+pub struct Draft<'c> {
+    segments: &'c [Segment],
+    counter: &'c dyn TokenCounter,
+    layout: Layout,
+    units: Vec<UnitState>,
+    /// What each segment says now.
+    bodies: Vec<Body>,
+    tokens: usize,
+    task: Task<'c>,
+    reducer: Arc<str>,
+}
+
+/// What a reduction is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Task<'c> {
+    /// The most tokens that the result may have.
+    pub(crate) budget: usize,
+    /// The tokens of the budget that markers may take.
+    pub(crate) reserve: usize,
+    pub(crate) query: Option<&'c Query>,
+    pub(crate) corpus: Option<&'c CorpusStats>,
+}
+
+#[derive(Debug)]
+struct UnitState {
+    is_kept: bool,
+    dropped: Option<Dropping>,
+}
+
+/// How a unit left the draft.
+#[derive(Debug, Clone)]
+struct Dropping {
+    reducer: Arc<str>,
+    cause: Cause,
+}
+
+impl<'c> Draft<'c> {
+    /// Counts the segments and lays them out in units.
+    pub(crate) fn new(
+        segments: &'c [Segment],
+        counter: &'c dyn TokenCounter,
+        task: Task<'c>,
+    ) -> Result<Self, ContextError> {
+        let layout = Layout::new(segments)?;
+        let units = (0..layout.units())
+            .map(|unit| {
+                let members = layout.members(unit).iter().map(|member| &segments[*member]);
+                let is_kept = members.clone().any(Segment::is_pinned) || is_pending(members);
+                UnitState { is_kept, dropped: None }
+            })
+            .collect();
+        let bodies: Vec<Body> = segments.iter().map(|segment| Body::of(segment, counter)).collect();
+        let tokens = bodies.iter().map(Body::tokens).sum();
+        Ok(Self { segments, counter, layout, units, bodies, tokens, task, reducer: "".into() })
+    }
+
+    /// The most tokens that the result may have.
+    pub fn budget(&self) -> usize {
+        self.task.budget
+    }
+
+    /// The most tokens that a reducer may leave, if it can: the budget without what markers take.
+    pub fn room(&self) -> usize {
+        self.task.budget - self.task.reserve
+    }
+
+    /// The tokens that the context has now.
+    pub fn tokens(&self) -> usize {
+        self.tokens
+    }
+
+    /// Counts a text as the optimizer does.
+    pub fn count(&self, text: &str) -> usize {
+        self.counter.count(text)
+    }
+
+    /// What is asked of the context, if anything is.
+    pub fn query(&self) -> Option<&'c Query> {
+        self.task.query
+    }
+
+    /// The statistics of a corpus larger than this context, if the host gave them.
+    pub fn corpus(&self) -> Option<&'c CorpusStats> {
+        self.task.corpus
+    }
+
+    /// The units that are still in the context, in order.
+    pub fn units(&self) -> impl Iterator<Item = Unit<'_>> + Clone {
+        let is_there = |unit: &usize| self.units[*unit].dropped.is_none();
+        (0..self.units.len()).filter(is_there).map(|unit| Unit::new(self, unit))
+    }
+
+    /// What is still in the context of each segment, in order.
+    pub fn parts(&self) -> impl Iterator<Item = Part<'_>> + Clone {
+        let is_there = |part: &usize| self.units[self.layout.unit_of(*part)].dropped.is_none();
+        (0..self.segments.len()).filter(is_there).map(|part| Part::new(self, part))
+    }
+
+    /// One part, whether it is still in the context or not.
+    ///
+    /// # Panics
+    /// May panic where `part` was given out by another draft.
+    pub fn part(&self, part: PartId) -> Part<'_> {
+        Part::new(self, part.0)
+    }
+
+    /// Drops a unit; dropping it twice is dropping it once.
+    ///
+    /// # Errors
+    /// [`ContextError::KeptDropped`] where the unit must be [kept](Unit::is_kept).
+    ///
+    /// # Panics
+    /// May panic where `unit` was given out by another draft.
+    pub fn discard(&mut self, unit: UnitId, cause: Cause) -> Result<(), ContextError> {
+        let state = &mut self.units[unit.0];
+        let members = self.layout.members(unit.0);
+        if state.is_kept {
+            return Err(refused(&self.reducer, &self.segments[members[0]]));
+        }
+        if state.dropped.is_none() {
+            state.dropped = Some(Dropping { reducer: Arc::clone(&self.reducer), cause });
+            self.tokens -= members.iter().map(|part| self.bodies[*part].tokens()).sum::<usize>();
+        }
+        Ok(())
+    }
+
+    /// Says a part in other words, where they take fewer tokens; else nothing changes. Whether they
+    /// do.
+    ///
+    /// # Errors
+    /// [`ContextError::KeptDropped`] where the part must be kept.
+    ///
+    /// # Panics
+    /// May panic where `part` was given out by another draft.
+    pub fn rewrite(&mut self, part: PartId, text: String) -> Result<bool, ContextError> {
+        let kind = self.segments[part.0].kind();
+        let body = self.writable(part)?.rewritten(kind, text, self.counter, &self.reducer);
+        Ok(self.replace_if_smaller(part, body))
+    }
+
+    /// Drops the pieces of a part for which `goes` holds, where that takes fewer tokens; else
+    /// nothing changes. Pieces that are gone stay gone, [fixed](Piece::is_fixed) ones stay. Whether
+    /// any piece went.
+    ///
+    /// # Errors
+    /// [`ContextError::KeptDropped`] where the part must be kept.
+    ///
+    /// # Panics
+    /// May panic where `part` was given out by another draft.
+    pub fn cut(
+        &mut self,
+        part: PartId,
+        goes: impl FnMut(usize) -> bool,
+    ) -> Result<bool, ContextError> {
+        let body = self.writable(part)?.without(goes, self.counter, &self.reducer);
+        Ok(body.is_some_and(|body| self.replace_if_smaller(part, body)))
+    }
+
+    /// The tokens that a part would have without the pieces for which `goes` holds.
+    ///
+    /// # Panics
+    /// May panic where `part` was given out by another draft.
+    pub fn tokens_without(&self, part: PartId, goes: impl FnMut(usize) -> bool) -> usize {
+        let body = &self.bodies[part.0];
+        let shorter = body.without(goes, self.counter, &self.reducer);
+        shorter.as_ref().unwrap_or(body).tokens()
+    }
+
+    /// From here on reduces to so many tokens, of which markers may take a fiftieth.
+    pub(crate) fn aim(&mut self, target: usize, marking: Marking) {
+        self.task.reserve = match marking {
+            Marking::Marked => target / 50,
+            Marking::Unmarked => 0,
+        };
+        self.task.budget = target;
+    }
+
+    /// Names the reducer that drops from here on.
+    pub(crate) fn enter(&mut self, reducer: &str) {
+        self.reducer = reducer.into();
+    }
+
+    /// The tokens of all units that must be kept.
+    pub(crate) fn kept_tokens(&self) -> usize {
+        self.units().filter(Unit::is_kept).map(|unit| unit.tokens()).sum()
+    }
+
+    /// How many segments have been dropped.
+    pub(crate) fn dropped(&self) -> usize {
+        self.segments.len() - self.parts().count()
+    }
+
+    fn writable(&self, part: PartId) -> Result<&Body, ContextError> {
+        if self.units[self.layout.unit_of(part.0)].is_kept {
+            return Err(refused(&self.reducer, &self.segments[part.0]));
+        }
+        Ok(&self.bodies[part.0])
+    }
+
+    fn replace_if_smaller(&mut self, part: PartId, body: Body) -> bool {
+        let old = &mut self.bodies[part.0];
+        let is_smaller = body.tokens() < old.tokens();
+        if is_smaller {
+            if self.units[self.layout.unit_of(part.0)].dropped.is_none() {
+                self.tokens -= old.tokens() - body.tokens();
+            }
+            *old = body;
+        }
+        is_smaller
+    }
+}
+
+fn refused(reducer: &str, segment: &Segment) -> ContextError {
+    ContextError::KeptDropped { reducer: reducer.to_owned(), id: segment.id().clone() }
+}
+
+/// A call without its result: whoever answers it must find it in the context.
+fn is_pending<'s>(mut members: impl Iterator<Item = &'s Segment> + Clone) -> bool {
+    members.clone().any(|segment| segment.kind() == Kind::ToolCall)
+        && !members.any(|segment| segment.kind() == Kind::ToolResult)
+}

@@ -1,0 +1,147 @@
+use std::collections::HashMap;
+
+use super::{Cause, Draft, Loss, Part, Reducer, Unit, UnitId};
+use crate::error::ContextError;
+use crate::hash::hash;
+
+/// Drops what another unit says nearly word for word.
+///
+/// Two texts are near duplicates where the sets of their *shingles*, the runs of four words, have a
+/// Jaccard similarity of at least 0.9 (A. Broder, *On the resemblance and containment of documents*,
+/// 1997). The later one stays, or one that must, and the report names it. Candidates are found by
+/// minimum hashes of one permutation in 64 bins (P. Li, A. Owen, C.-H. Zhang, *One Permutation
+/// Hashing*, NIPS 2012), of which one of 16 bands of four must meet; then the sets themselves are
+/// compared, so that nothing below the threshold goes. Of pairs above it, 0.9⁴ ≈ 0.66 a band are
+/// found, so that all but four in a hundred million are.
+///
+/// Texts below 40 words, turns of the user and of the model, and what another reducer has changed
+/// are left alone. Time and memory grow linearly with the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NearDuplicates;
+
+const WORDS_IN_SHINGLE: usize = 4;
+const FEWEST_WORDS: usize = 40;
+const BINS: usize = 64;
+const BANDS: usize = 16;
+/// In hundredths.
+const THRESHOLD: usize = 90;
+/// How many earlier texts a text is compared to.
+const MOST_COMPARED: usize = 8;
+
+impl Reducer for NearDuplicates {
+    fn name(&self) -> &'static str {
+        "near-duplicates"
+    }
+
+    fn loss(&self) -> Loss {
+        Loss::Lossy
+    }
+
+    fn reduce(&self, draft: &mut Draft<'_>) -> Result<(), ContextError> {
+        let sketches: Vec<Sketch> = draft.units().filter_map(|unit| Sketch::of(&unit)).collect();
+        let mut buckets: HashMap<(usize, u64), Vec<usize>> = HashMap::new();
+        let mut gone: Vec<Option<usize>> = vec![None; sketches.len()];
+        // From the last to the first, so that the later of two stays.
+        for (at, sketch) in sketches.iter().enumerate().rev() {
+            let mut candidates: Vec<usize> = Vec::new();
+            for band in sketch.bands() {
+                let bucket = buckets.entry(band).or_default();
+                candidates.extend(bucket.iter().rev().take(MOST_COMPARED));
+                bucket.push(at);
+            }
+            candidates.sort_unstable();
+            candidates.dedup();
+            for other in candidates {
+                if gone[other].is_some() || !sketch.is_near(&sketches[other]) {
+                    continue;
+                }
+                if !sketch.is_kept {
+                    gone[at] = Some(other);
+                    break;
+                }
+                if !sketches[other].is_kept {
+                    gone[other] = Some(at);
+                }
+            }
+        }
+        for (sketch, twin) in sketches.iter().zip(gone) {
+            if let Some(twin) = twin {
+                draft.discard(sketch.unit, Cause::SimilarTo(sketches[twin].unit))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a unit says, as a set.
+struct Sketch {
+    unit: UnitId,
+    is_kept: bool,
+    /// The hashes of its shingles, ordered and each once.
+    shingles: Vec<u64>,
+}
+
+impl Sketch {
+    fn of(unit: &Unit<'_>) -> Option<Self> {
+        let is_turn = unit.segments().any(|segment| segment.kind().is_turn());
+        if is_turn || !unit.parts().all(|part: Part<'_>| part.is_whole()) {
+            return None;
+        }
+        let words: Vec<u64> = unit
+            .segments()
+            .flat_map(|segment| segment.text().split_whitespace())
+            .map(|word| hash(word.as_bytes()))
+            .collect();
+        if words.len() < FEWEST_WORDS {
+            return None;
+        }
+        let mut shingles: Vec<u64> = words.windows(WORDS_IN_SHINGLE).map(combine).collect();
+        shingles.sort_unstable();
+        shingles.dedup();
+        Some(Self { unit: unit.id(), is_kept: unit.is_kept(), shingles })
+    }
+
+    /// The least shingle of each bin, by bands. A bin without any takes its neighbour's.
+    fn bands(&self) -> impl Iterator<Item = (usize, u64)> {
+        let mut bins = [None; BINS];
+        for shingle in &self.shingles {
+            #[expect(clippy::cast_possible_truncation, reason = "it is below the number of bins")]
+            let bin = (shingle >> (u64::BITS - BINS.ilog2())) as usize;
+            // The first in the order is the least.
+            bins[bin].get_or_insert(*shingle);
+        }
+        let mut last = bins.iter().rev().flatten().next().copied().unwrap_or_default();
+        let filled: [u64; BINS] = bins.map(|bin| {
+            last = bin.unwrap_or(last);
+            last
+        });
+        let rows = BINS / BANDS;
+        (0..BANDS).map(move |band| (band, combine(&filled[band * rows..(band + 1) * rows])))
+    }
+
+    fn is_near(&self, other: &Self) -> bool {
+        let (mut mine, mut others) = (self.shingles.iter().peekable(), other.shingles.iter());
+        let mut shared = 0;
+        let mut next = others.next();
+        while let (Some(one), Some(another)) = (mine.peek(), next) {
+            match one.cmp(&another) {
+                std::cmp::Ordering::Less => _ = mine.next(),
+                std::cmp::Ordering::Greater => next = others.next(),
+                std::cmp::Ordering::Equal => {
+                    shared += 1;
+                    mine.next();
+                    next = others.next();
+                }
+            }
+        }
+        let all = self.shingles.len() + other.shingles.len() - shared;
+        shared * 100 >= all * THRESHOLD
+    }
+}
+
+fn combine(hashes: &[u64]) -> u64 {
+    let fold =
+        |sum: u64, next: &u64| (sum.rotate_left(23) ^ next).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = hashes.iter().fold(0, fold);
+    mixed ^ (mixed >> 29)
+}

@@ -1,0 +1,228 @@
+//! The pieces of a text, which selection keeps or drops one by one, with their counts.
+
+use std::ops::Range;
+
+use super::Kind;
+use super::calls;
+use crate::count::TokenCounter;
+use crate::text::floor_char_boundary;
+
+/// A line longer than this is cut between sentences or words.
+const LONG_LINE: usize = 240;
+/// No piece is longer than this.
+const MOST_BYTES: usize = 4096;
+
+/// The pieces that a text is cut into: lines, each with the blank lines that follow it, and the
+/// sentences of long lines. Together they are the whole text.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pieces {
+    ends: Box<[usize]>,
+    tokens: Box<[u32]>,
+    /// The tokens of the whole text.
+    whole: usize,
+    /// Whether any of the pieces, joined in order, count the sum of their counts.
+    is_additive: bool,
+    /// How many bytes at the start of each piece are said only where the piece before it is not;
+    /// its tokens are without them.
+    leads: Option<Box<[usize]>>,
+    /// The pieces that stay as long as any does.
+    fixed: Option<Box<[bool]>>,
+}
+
+impl Pieces {
+    /// Cuts a text, and counts what the cuts leave.
+    pub(crate) fn of(kind: Kind, text: &str, counter: &dyn TokenCounter) -> Self {
+        match kind {
+            Kind::ToolCall => Self::of_call(text, counter),
+            _ => Self::of_text(text, counter),
+        }
+    }
+
+    fn of_text(text: &str, counter: &dyn TokenCounter) -> Self {
+        let knows_cuts = counter.is_cut_safe("a\n", "b");
+        let mut is_additive = knows_cuts;
+        let mut ends = Vec::new();
+        for at in cuts(text) {
+            let is_safe = knows_cuts && counter.is_cut_safe(&text[..at], &text[at..]);
+            let length = at - ends.last().copied().unwrap_or(0);
+            // Where no place is safe, a piece grows up to its bound.
+            if is_safe || !knows_cuts || length >= MOST_BYTES {
+                is_additive &= is_safe;
+                ends.push(at);
+            }
+        }
+        if !text.is_empty() {
+            ends.push(text.len());
+        }
+        Self::at(text, ends, is_additive, counter)
+    }
+
+    /// The lines of the texts in a call's arguments, which are JSON. What else is in them is fixed.
+    fn of_call(text: &str, counter: &dyn TokenCounter) -> Self {
+        let lines = calls::lines(text);
+        let is_additive = lines.ends.len() <= 1;
+        let pieces = Self::at(text, lines.ends, is_additive, counter);
+        Self { fixed: Some(lines.fixed.into()), ..pieces }
+    }
+
+    /// The pieces that end at `ends`, in order, the last of which is the end of the text.
+    fn at(text: &str, ends: Vec<usize>, is_additive: bool, counter: &dyn TokenCounter) -> Self {
+        let mut start = 0;
+        let tokens: Box<[u32]> = ends
+            .iter()
+            .map(|&end| {
+                let piece = &text[start..end];
+                start = end;
+                u32::try_from(counter.count(piece)).unwrap_or(u32::MAX)
+            })
+            .collect();
+        let whole = if is_additive || tokens.len() <= 1 {
+            tokens.iter().map(|tokens| *tokens as usize).sum()
+        } else {
+            counter.count(text)
+        };
+        Self { ends: ends.into(), tokens, whole, is_additive, leads: None, fixed: None }
+    }
+
+    /// The same pieces, of which the first bytes, as many as `leads` says, are said only where the
+    /// piece before is not.
+    pub(crate) fn with_leads(
+        &self,
+        text: &str,
+        leads: Box<[usize]>,
+        counter: &dyn TokenCounter,
+    ) -> Self {
+        let tokens = (0..self.len())
+            .map(|piece| {
+                let range = self.range(piece);
+                let body = &text[range.start + leads[piece]..range.end];
+                u32::try_from(counter.count(body)).unwrap_or(u32::MAX)
+            })
+            .collect();
+        Self {
+            ends: self.ends.clone(),
+            tokens,
+            whole: self.whole,
+            is_additive: false,
+            leads: Some(leads),
+            fixed: self.fixed.clone(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The tokens of the whole text.
+    pub(crate) fn whole(&self) -> usize {
+        self.whole
+    }
+
+    pub(crate) fn is_additive(&self) -> bool {
+        self.is_additive
+    }
+
+    pub(crate) fn range(&self, piece: usize) -> Range<usize> {
+        let start = piece.checked_sub(1).map_or(0, |before| self.ends[before]);
+        start..self.ends[piece]
+    }
+
+    /// The tokens of a piece, counted alone and without its lead.
+    pub(crate) fn tokens(&self, piece: usize) -> usize {
+        self.tokens[piece] as usize
+    }
+
+    pub(crate) fn lead(&self, piece: usize) -> usize {
+        self.leads.as_ref().map_or(0, |leads| leads[piece])
+    }
+
+    /// Whether the pieces are lines of the texts in a call's arguments, with escaped line feeds.
+    pub(crate) fn is_escaped(&self) -> bool {
+        self.fixed.is_some()
+    }
+
+    pub(crate) fn is_fixed(&self, piece: usize) -> bool {
+        self.fixed.as_ref().is_some_and(|fixed| fixed[piece])
+    }
+}
+
+/// Where a text may be cut, in order, without its two ends.
+fn cuts(text: &str) -> impl Iterator<Item = usize> {
+    let mut line_start = 0;
+    line_ends(text).flat_map(move |end| {
+        let line = line_start..end;
+        line_start = end;
+        inside(text, line).chain((end < text.len()).then_some(end))
+    })
+}
+
+/// The ends of the lines, blank lines that follow a line counted to it, and those before the first.
+fn line_ends(text: &str) -> impl Iterator<Item = usize> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        if at == bytes.len() {
+            return None;
+        }
+        let mut seen_text = false;
+        loop {
+            let line = &bytes[at..];
+            let length =
+                line.iter().position(|byte| *byte == b'\n').map_or(line.len(), |end| end + 1);
+            let is_blank = line[..length].iter().all(u8::is_ascii_whitespace);
+            if seen_text && !is_blank {
+                return Some(at);
+            }
+            seen_text |= !is_blank;
+            at += length;
+            if at == bytes.len() {
+                return Some(at);
+            }
+        }
+    })
+}
+
+/// The cuts inside a line that is too long for one piece.
+fn inside(text: &str, line: Range<usize>) -> impl Iterator<Item = usize> {
+    let mut start = line.start;
+    let is_long = line.len() > LONG_LINE;
+    std::iter::from_fn(move || {
+        if !is_long {
+            return None;
+        }
+        let rest = &text[start..line.end];
+        let end = sentence_end(rest)?;
+        start += end;
+        (start < line.end).then_some(start)
+    })
+}
+
+/// The end of the first sentence, or of as much as makes a piece; none where all of it is one.
+fn sentence_end(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut space = None;
+    for at in 1..bytes.len().min(MOST_BYTES) {
+        if bytes[at] != b' ' || !bytes[at - 1].is_ascii_graphic() {
+            continue;
+        }
+        space = Some(at);
+        if ends_sentence(&bytes[..at]) && begins_sentence(&text[at..]) {
+            return Some(at);
+        }
+    }
+    if bytes.len() <= MOST_BYTES {
+        return None;
+    }
+    Some(space.unwrap_or_else(|| floor_char_boundary(text, MOST_BYTES)))
+}
+
+fn ends_sentence(bytes: &[u8]) -> bool {
+    let closing = |byte: &u8| matches!(byte, b'"' | b'\'' | b')' | b']');
+    let end = bytes.iter().rposition(|byte| !closing(byte));
+    end.is_some_and(|end| matches!(bytes[end], b'.' | b'!' | b'?'))
+}
+
+fn begins_sentence(text: &str) -> bool {
+    let first = text.trim_start_matches(' ').chars().next();
+    first.is_some_and(|c| c.is_uppercase() || c.is_numeric() || matches!(c, '"' | '\'' | '(' | '['))
+}
