@@ -31,6 +31,7 @@
 //! ```
 //!
 //! - Counting: [`TokenCounter`] and [`Tiktoken`].
+//! - Messages of `OpenAI` and Anthropic as segments, and back: [`messages`].
 //! - Reducers: [`reducers`], for writing one too.
 //! - Relevance: [`relevance`], whose statistics can be gathered in parallel.
 //! - Structure: [`blocks`] splits a text into parts worth selecting, [`outline`] lists what names
@@ -43,12 +44,15 @@ mod count;
 mod draft;
 mod error;
 mod hash;
+pub mod messages;
 mod optimizer;
 mod recall;
 pub mod reducers;
 pub mod relevance;
 mod segment;
 mod structure;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod text;
 
 pub use count::{Encoding, Tiktoken, TokenCounter, UnknownEncoding};

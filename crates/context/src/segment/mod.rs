@@ -42,6 +42,10 @@ pub struct Segment {
     text: Arc<str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source: Option<Source>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    speaker: Option<Arc<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    time: Option<Arc<str>>,
     #[serde(default)]
     priority: Priority,
     #[serde(default)]
@@ -61,6 +65,8 @@ impl Segment {
             kind,
             text: text.into(),
             source: None,
+            speaker: None,
+            time: None,
             priority: Priority::default(),
             retention: Retention::default(),
             pair: None,
@@ -96,6 +102,18 @@ impl Segment {
     /// States where the text was read.
     pub fn with_source(mut self, source: Source) -> Self {
         self.source = Some(source);
+        self
+    }
+
+    /// Names who speaks, where the role alone does not tell: one of several people, a tool.
+    pub fn with_speaker(mut self, speaker: impl Into<Arc<str>>) -> Self {
+        self.speaker = Some(speaker.into());
+        self
+    }
+
+    /// States when it was said, in the host's words.
+    pub fn with_time(mut self, time: impl Into<Arc<str>>) -> Self {
+        self.time = Some(time.into());
         self
     }
 
@@ -140,6 +158,16 @@ impl Segment {
     /// Where the text was read, if the host said so.
     pub fn source(&self) -> Option<&Source> {
         self.source.as_ref()
+    }
+
+    /// The name of who speaks, if the host said so.
+    pub fn speaker(&self) -> Option<&str> {
+        self.speaker.as_deref()
+    }
+
+    /// When it was said, if the host said so.
+    pub fn time(&self) -> Option<&str> {
+        self.time.as_deref()
     }
 
     /// What it is kept before.
