@@ -26,7 +26,8 @@ pub struct PatternReport {
     /// Children that were never begun; what a stream still had to give is not counted.
     pub skipped: usize,
     /// How long inputs lay ready before their child began, summed over all: what a higher limit of
-    /// concurrency could save.
+    /// concurrency could save. Of a stream nobody knows how long an input was ready, and nothing is
+    /// counted.
     pub queued: Duration,
     /// How long children ran, summed over all.
     pub ran: Duration,
@@ -45,11 +46,13 @@ pub struct Reported<O> {
 
 impl PatternReport {
     pub(crate) fn count<T>(&mut self, timing: Timing, end: &End<T>) {
-        self.queued += timing.queued;
-        self.ran += timing.ran;
-        self.settled += timing.settled;
         let ended = match end {
-            End::Ran(result) => result.as_ref().map(drop).map_err(AgentError::class),
+            End::Ran(result) => {
+                self.queued += timing.queued;
+                self.ran += timing.ran;
+                self.settled += timing.settled;
+                result.as_ref().map(drop).map_err(AgentError::class)
+            }
             End::Aborted | End::LeftOut(Fate::Cancelled) => Err(Class::Cancelled),
             End::LeftOut(Fate::Failed(error)) => Err(error.class),
             End::LeftOut(Fate::Suspended) => Err(Class::Suspended),

@@ -176,8 +176,10 @@ impl<I: Send + 'static, O> Queue<I, O> {
 
     /// What was measured of an input that is taken in now.
     pub(super) fn timing(&self, ended: &Ended<O>, now: Instant) -> Timing {
+        // A stream is asked only when somebody is free, and may have had nothing before.
+        let ready = if self.is_stream { ended.began } else { self.began };
         Timing {
-            queued: ended.began.saturating_duration_since(self.began),
+            queued: ended.began.saturating_duration_since(ready),
             ran: ended.at.saturating_duration_since(ended.began),
             settled: now.saturating_duration_since(ended.at),
         }

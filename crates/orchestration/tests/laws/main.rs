@@ -19,5 +19,6 @@ mod panics;
 mod parts;
 mod pipeline;
 mod quorum;
+mod report;
 mod resume;
 mod tree;
