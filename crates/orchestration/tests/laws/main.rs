@@ -21,4 +21,5 @@ mod pipeline;
 mod quorum;
 mod report;
 mod resume;
+mod shape;
 mod tree;
