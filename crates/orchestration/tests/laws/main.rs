@@ -13,6 +13,7 @@ mod hosts;
 mod item;
 mod lab;
 mod map_reduce;
+mod nested;
 mod odd;
 mod order;
 mod panics;
