@@ -88,9 +88,14 @@ async fn every_pattern_nests_in_every_other() {
             (false, false) => 9,
         };
         assert_eq!(run.execute(pattern, 1).await.unwrap(), expected, "{name}");
-        run.quiesce().await;
-        assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 0, "{name}");
+        check_quiet(&run, &name).await;
     }
+}
+
+/// Fails where a task of the run is left.
+async fn check_quiet(run: &Run, name: &str) {
+    run.quiesce().await;
+    assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 0, "{name}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -104,6 +109,7 @@ async fn a_child_may_do_no_more_than_the_pattern() {
         let run = Run::builder("through").with_permissions(permitted).open().await.unwrap();
         let error = run.execute(pattern, 1).await.unwrap_err();
         assert!(error.to_string().contains("not permitted"), "{name}: {error}");
+        check_quiet(&run, &name).await;
     }
 }
 
@@ -124,10 +130,12 @@ async fn children_spend_from_the_budget_of_the_pattern() {
         let run = run.open().await.unwrap();
         run.execute(pattern.clone(), 1).await.unwrap();
         assert_eq!(run.context().remaining().tokens, 100 - 21, "{name}");
+        check_quiet(&run, name).await;
 
         let run = Run::builder("through").with_budget(Budget::tokens(23)).open().await.unwrap();
         let error = run.execute(pattern, 1).await.unwrap_err();
         assert_eq!(error.class(), Class::BudgetExhausted, "{name}");
+        check_quiet(&run, name).await;
     }
 }
 
@@ -155,6 +163,7 @@ async fn no_child_begins_a_step_after_the_deadline() {
         assert_eq!(error.class(), Class::DeadlineExceeded, "{name}: {error}");
         assert!(began.elapsed() < Duration::from_secs(8), "{name} took {:?}", began.elapsed());
         assert_eq!(late.load(Ordering::Relaxed), 0, "{name}");
+        check_quiet(&run, &name).await;
     }
 }
 
@@ -219,5 +228,6 @@ async fn no_child_begins_while_the_run_is_paused() {
         });
         result.unwrap();
         assert_eq!(begun.load(Ordering::Relaxed), 3, "{name}");
+        check_quiet(&run, &name).await;
     }
 }
