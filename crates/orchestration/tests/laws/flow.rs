@@ -1,15 +1,16 @@
-//! Items on their way through stages: invariants 2, 3, 17 and 18.
+//! Items on their way through stages: invariants 2, 3, 17, 18 and 21.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use maniple_core::{AgentError, BaseAgent, RunContext, agent_fn};
+use maniple_core::{AgentError, BaseAgent, Class, RunContext, agent_fn};
 use maniple_orchestration::{Flow, Pipeline, Stages};
 use proptest::prelude::*;
 
-use crate::item::{End, config};
+use crate::item::{End, Item, config, items, numbers, worker};
 use crate::lab::*;
+use crate::map_reduce::first_failure;
 
 const STAGES: usize = 3;
 
@@ -241,7 +242,7 @@ proptest! {
         });
     }
 
-    /// Invariants 1, 2 and 21, where the first failure ends all.
+    /// Invariants 1 and 2, where the first failure ends all.
     #[test]
     fn the_first_failure_ends_a_flow(items in passing(20), limits in limits(), by_key in any::<bool>()) {
         simulate(async |lab| {
@@ -254,6 +255,29 @@ proptest! {
             }
             assert_eq!(reported.result.is_ok(), items.iter().all(|item| item.fails.is_none()));
         });
+    }
+
+    /// Invariant 21 of a durable flow: of several failures the one that was journaled first.
+    #[test]
+    fn the_failure_of_an_item_that_was_journaled_first_is_that_of_a_durable_flow(
+        items in items(20), limit in 1..5_usize, by_key in any::<bool>(),
+    ) {
+        let (result, journal) = simulate(async |lab| {
+            let same = agent_fn("same", |item: Item, _cx| async move { Ok(item) });
+            let flow = Pipeline::new("flow", same).then(worker(&lab.gauge)).with_concurrency(limit);
+            let flow = flow.durable().flow();
+            let flow = if by_key { flow.fifo_by(|item| item.number % 3) } else { flow };
+            let reported = flow.run_reported(items.clone(), &lab.cx()).await;
+            check_report(&reported.report);
+            (reported.result, lab.journal.clone())
+        });
+        match (result, first_failure(&journal)) {
+            (Ok(outputs), _) => prop_assert_eq!(outputs, numbers(&items)),
+            (Err(error), Some(first)) => prop_assert_eq!(error.recorded(), first),
+            (Err(error), None) => prop_assert!(
+                matches!(error.class(), Class::Transient | Class::Panicked), "{}", error
+            ),
+        }
     }
 
     /// Invariants 1 and 18, dropped at any time: what went in came out, failed, or was on its way.
