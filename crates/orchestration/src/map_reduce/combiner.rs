@@ -30,9 +30,21 @@ pub trait Combiner: Send + Sync + 'static {
 }
 
 /// A combiner for which brackets do not matter: `(a b) c` is `a (b c)`.
+#[diagnostic::on_unimplemented(
+    message = "nothing says that brackets do not matter to this combiner",
+    label = "this needs an associative combiner",
+    note = "where they do not, claim it with `.associative()` on what `combiner` made, or implement \
+            `Associative`; `testkit::check_combiner` looks for values that break the law"
+)]
 pub trait Associative: Combiner {}
 
 /// An associative combiner for which order does not matter: `a b` is `b a`.
+#[diagnostic::on_unimplemented(
+    message = "nothing says that order does not matter to this combiner",
+    label = "this needs a commutative combiner",
+    note = "where it does not, claim it with `.commutative()` on what `combiner` made, or implement \
+            `Commutative`; `testkit::check_combiner` looks for values that break the law"
+)]
 pub trait Commutative: Associative {}
 
 /// Makes a combiner of two functions.

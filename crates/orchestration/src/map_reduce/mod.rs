@@ -183,6 +183,16 @@ where
     }
 
     /// Combines outputs as they arrive, so that none is kept for its turn.
+    ///
+    /// A combiner that does not claim to allow it does not compile:
+    ///
+    /// ```compile_fail,E0277
+    /// use maniple_core::agent_fn;
+    /// use maniple_orchestration::{MapReduce, combiner};
+    ///
+    /// let same = agent_fn("same", |n: i64, _cx| async move { Ok(n) });
+    /// MapReduce::new("map", same, combiner(|| 0, |a: i64, b| a - b)).unordered();
+    /// ```
     pub fn unordered(mut self) -> Self
     where
         C: Commutative,
@@ -192,7 +202,18 @@ where
     }
 
     /// Combines neighbouring outputs as soon as there are two, in parallel. Worth it where combining
-    /// is much of the work.
+    /// is much of the work. Where somebody else has to see an output first, they are combined one after
+    /// the other all the same: with a [`quorum`](Self::quorum), and as [`parts`](Self::parts).
+    ///
+    /// A combiner that does not claim to allow it does not compile:
+    ///
+    /// ```compile_fail,E0277
+    /// use maniple_core::agent_fn;
+    /// use maniple_orchestration::{MapReduce, combiner};
+    ///
+    /// let same = agent_fn("same", |n: i64, _cx| async move { Ok(n) });
+    /// MapReduce::new("map", same, combiner(|| 0, |a: i64, b| a - b)).tree();
+    /// ```
     pub fn tree(mut self) -> Self
     where
         C: Associative,
