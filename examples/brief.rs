@@ -9,6 +9,8 @@
 mod choose;
 #[path = "brief/command.rs"]
 mod command;
+#[path = "given/mod.rs"]
+mod given;
 #[path = "brief/output.rs"]
 mod output;
 #[path = "brief/problem.rs"]

@@ -21,6 +21,8 @@ mod command;
 mod desk;
 #[path = "consensus/evidence.rs"]
 mod evidence;
+#[path = "given/mod.rs"]
+mod given;
 #[path = "consensus/judge.rs"]
 mod judge;
 #[path = "consensus/language.rs"]

@@ -25,6 +25,8 @@
 mod chunk;
 #[path = "word_count/command.rs"]
 mod command;
+#[path = "given/mod.rs"]
+mod given;
 #[path = "word_count/output.rs"]
 mod output;
 #[path = "word_count/problem.rs"]

@@ -7,6 +7,7 @@ use std::thread::available_parallelism;
 
 use clap::Parser;
 
+use crate::given::{absolute, folder, folder_of};
 use crate::problem::Problem;
 
 /// Write an LLM-ready brief of a folder of code or documents for a question.
@@ -75,14 +76,7 @@ impl Command {
 
     /// Checks what can be known before anything is read.
     pub(crate) fn check(&self) -> Result<Task, Problem> {
-        let folder = || self.folder.clone();
-        let root = self
-            .folder
-            .canonicalize()
-            .map_err(|source| Problem::Folder { folder: folder(), source })?;
-        if !root.is_dir() {
-            return Err(Problem::NotAFolder { folder: folder() });
-        }
+        let root = folder(&self.folder)?;
         if self.budget == 0 {
             return Err(Problem::NoBudget);
         }
@@ -112,20 +106,4 @@ fn check_writable(out: &Path) -> Result<(), Problem> {
     }
     folder_of(out).metadata().map_err(problem)?;
     Ok(())
-}
-
-/// The folder that a file lies in.
-pub(crate) fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-/// The absolute path of something that may not exist yet.
-fn absolute(path: &Path) -> PathBuf {
-    match (folder_of(path).canonicalize(), path.file_name()) {
-        (Ok(parent), Some(name)) => parent.join(name),
-        _ => path.to_owned(),
-    }
 }

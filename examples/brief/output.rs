@@ -9,7 +9,8 @@ use maniple::core::RunStats;
 use serde_json::{Value, json};
 
 use crate::choose::Matched;
-use crate::command::{Command, Form, folder_of};
+use crate::command::{Command, Form};
+use crate::given::folder_of;
 use crate::problem::Problem;
 use crate::research::{Written, summary};
 

@@ -9,12 +9,12 @@ use maniple::context::ContextError;
 use maniple::core::{AgentError, Class, Classify};
 use maniple::primers::PrimeError;
 
+use crate::given::FolderError;
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
-    #[error("cannot read the folder {}: {source}", folder.display())]
-    Folder { folder: PathBuf, source: io::Error },
-    #[error("{} is a file: give the folder that it is in", folder.display())]
-    NotAFolder { folder: PathBuf },
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     #[error("a budget of 0 tokens holds nothing: give --budget at least 1")]
     NoBudget,
     #[error("the question is empty: say what the brief is for with --question \"…\"")]
@@ -50,11 +50,9 @@ impl Problem {
     /// 2 where the command has to be changed, 1 where the world has to be.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Folder { .. }
-            | Self::NotAFolder { .. }
-            | Self::NoBudget
-            | Self::NoQuestion
-            | Self::SmallBudget { .. } => ExitCode::from(2),
+            Self::Folder(_) | Self::NoBudget | Self::NoQuestion | Self::SmallBudget { .. } => {
+                ExitCode::from(2)
+            }
             _ => ExitCode::FAILURE,
         }
     }

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::{Args, Parser, ValueEnum};
 
+use crate::given::{absolute, folder};
 use crate::judge::{Judge, Seat};
 use crate::problem::Problem;
 
@@ -96,14 +97,7 @@ impl Command {
 
     /// Checks what can be known before anything is read.
     pub(crate) fn check(&self) -> Result<Task, Problem> {
-        let folder = || self.folder.clone();
-        let root = self
-            .folder
-            .canonicalize()
-            .map_err(|source| Problem::Folder { folder: folder(), source })?;
-        if !root.is_dir() {
-            return Err(Problem::NotAFolder { folder: folder() });
-        }
+        let root = folder(&self.folder)?;
         let judges = match &self.judges[..] {
             [] => Judge::value_variants(),
             judges => judges,
@@ -146,21 +140,6 @@ impl Command {
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
-}
-
-/// The absolute path of something that may not exist yet.
-fn absolute(path: &Path) -> PathBuf {
-    if let Ok(path) = path.canonicalize() {
-        return path;
-    }
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    match (parent.canonicalize(), path.file_name()) {
-        (Ok(parent), Some(name)) => parent.join(name),
-        _ => path.to_owned(),
-    }
 }
 
 impl fmt::Display for Rule {

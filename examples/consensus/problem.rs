@@ -1,19 +1,18 @@
 //! What can go wrong, and the exit code of it.
 
 use std::io;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use maniple::bundles::BundleError;
 use maniple::core::{AgentError, Class, Source};
 use maniple::orchestration::PatternError;
 
+use crate::given::FolderError;
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
-    #[error("cannot read the folder {}: {source}", folder.display())]
-    Folder { folder: PathBuf, source: io::Error },
-    #[error("{} is a file: give the folder that it is in", folder.display())]
-    NotAFolder { folder: PathBuf },
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     #[error("the judge {judge} is asked twice: name each once in --judges")]
     AskedTwice { judge: &'static str },
     #[error("{asked} wants {least} answers, and only {judges} judges are asked")]
@@ -47,10 +46,9 @@ impl Problem {
     /// be changed.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Folder { .. }
-            | Self::NotAFolder { .. }
-            | Self::AskedTwice { .. }
-            | Self::TooFewJudges { .. } => ExitCode::from(2),
+            Self::Folder(_) | Self::AskedTwice { .. } | Self::TooFewJudges { .. } => {
+                ExitCode::from(2)
+            }
             Self::NoAgreement { .. } | Self::TooFew { .. } => ExitCode::from(3),
             _ => ExitCode::FAILURE,
         }

@@ -1,12 +1,12 @@
 //! What the program is asked.
 
 use std::num::{NonZeroU64, NonZeroUsize};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread::available_parallelism;
 
 use clap::Parser;
 
-use crate::problem::Problem;
+use crate::given::{FolderError, absolute, folder};
 
 /// What one worker reads at a time: it bounds what the words of a chunk take in memory, and in a
 /// session.
@@ -63,36 +63,13 @@ impl Command {
     }
 
     /// Checks what can be known before anything is read.
-    pub(crate) fn check(&self) -> Result<Task, Problem> {
-        let folder = || self.folder.clone();
-        let root = self
-            .folder
-            .canonicalize()
-            .map_err(|source| Problem::Folder { folder: folder(), source })?;
-        if !root.is_dir() {
-            return Err(Problem::NotAFolder { folder: folder() });
-        }
+    pub(crate) fn check(&self) -> Result<Task, FolderError> {
         Ok(Task {
-            root,
+            root: folder(&self.folder)?,
             jobs: self.jobs.or_else(|| available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN),
             top: self.top,
             session: self.session.as_deref().map(absolute),
             chunk: self.chunk,
         })
-    }
-}
-
-/// The absolute path of something that may not exist yet.
-fn absolute(path: &Path) -> PathBuf {
-    if let Ok(path) = path.canonicalize() {
-        return path;
-    }
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    match (parent.canonicalize(), path.file_name()) {
-        (Ok(parent), Some(name)) => parent.join(name),
-        _ => path.to_owned(),
     }
 }

@@ -1,18 +1,17 @@
 //! What can go wrong, and the exit code of it.
 
 use std::io;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use maniple::bundles::BundleError;
 use maniple::core::AgentError;
 
+use crate::given::FolderError;
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
-    #[error("cannot read the folder {}: {source}", folder.display())]
-    Folder { folder: PathBuf, source: io::Error },
-    #[error("{} is a file: give the folder that it is in", folder.display())]
-    NotAFolder { folder: PathBuf },
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     #[error("nothing was counted: none of the {skipped} files and folders can be read")]
     NothingReadable { skipped: u64 },
     #[error(transparent)]
@@ -29,7 +28,7 @@ impl Problem {
     /// 2 where the command has to be changed, 1 where the world has to be.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Folder { .. } | Self::NotAFolder { .. } => ExitCode::from(2),
+            Self::Folder(_) => ExitCode::from(2),
             _ => ExitCode::FAILURE,
         }
     }
