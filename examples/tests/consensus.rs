@@ -344,11 +344,6 @@ fn bad_input_is_told_with_its_exit_code() {
         (&here, &["--session", &damaged], 1, "is damaged at line"),
     ];
     for (folder, arguments, code, says) in cases {
-        let output = run(Path::new(folder), arguments);
-        let said = said(&output);
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
-        assert!(said.contains(says), "{arguments:?}: {said}");
-        assert!(!said.contains("panicked"), "{said}");
-        assert!(output.stdout.is_empty(), "{arguments:?} printed something");
+        common::check_refused(&run(Path::new(folder), arguments), code, says);
     }
 }

@@ -66,9 +66,6 @@ fn bad_input_is_told_with_its_exit_code() {
         (one.path(), &["--files", "1"], 2, "--files"),
     ];
     for (folder, arguments, code, says) in cases {
-        let output = run(folder, arguments);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{said}");
-        assert!(said.contains(says) && !said.contains("panicked"), "{said}");
+        common::check_refused(&run(folder, arguments), code, says);
     }
 }

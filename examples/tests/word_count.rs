@@ -343,12 +343,7 @@ fn bad_input_is_told_with_its_exit_code() {
         (&here, &["--session", &damaged], 1, "is damaged at line"),
     ];
     for (folder, arguments, code, says) in cases {
-        let output = run(Path::new(folder), arguments);
-        let said = said(&output);
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
-        assert!(said.contains(says), "{arguments:?}: {said}");
-        assert!(!said.contains("panicked"), "{said}");
-        assert!(output.stdout.is_empty(), "{arguments:?} printed words");
+        common::check_refused(&run(Path::new(folder), arguments), code, says);
     }
     let output = Command::new(common::program("word_count")).output().unwrap();
     assert_eq!(output.status.code(), Some(2));

@@ -1,7 +1,7 @@
 //! How the tests of the examples find what they run.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Output};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -73,4 +73,13 @@ pub(crate) fn damage(sessions: &Path, text: &str, other: &str) {
     let log = std::fs::read_to_string(chunk).unwrap();
     assert!(log.contains(text));
     std::fs::write(chunk, log.replacen(text, other, 1)).unwrap();
+}
+
+/// Checks that a program has refused what it was asked: with this exit code, saying this and printing
+/// nothing.
+pub(crate) fn check_refused(output: &Output, code: i32, says: &str) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{says}: {said}");
+    assert!(said.contains(says) && !said.contains("panicked"), "{says}: {said}");
+    assert!(output.stdout.is_empty(), "{says}: something was printed");
 }
