@@ -97,14 +97,19 @@ async fn it_compensates_in_reverse() {
     }
 }
 
+/// One that is done, and one that never ends.
+fn that_sleeps(world: &World) -> Saga<(), ()> {
+    let mut saga = Saga::builder("saga");
+    step(&mut saga, world, "a", How::Done);
+    step(&mut saga, world, "b", How::Sleeps);
+    saga.build(()).unwrap()
+}
+
 #[tokio::test(start_paused = true)]
 async fn cancelled_it_compensates() {
     let (world, journal) = (World::default(), MemoryJournal::new());
-    let mut saga = Saga::builder("saga");
-    step(&mut saga, &world, "a", How::Done);
-    step(&mut saga, &world, "b", How::Sleeps);
-    let saga = saga.build(()).unwrap();
     let run = open(&journal).await;
+    let saga = that_sleeps(&world);
     let (ended, ()) = tokio::join!(run.execute(saga, ()), async {
         sleep(Duration::from_secs(1)).await;
         run.cancel();
@@ -116,12 +121,8 @@ async fn cancelled_it_compensates() {
 #[tokio::test(start_paused = true)]
 async fn dropped_it_compensates() {
     let (world, journal) = (World::default(), MemoryJournal::new());
-    let mut saga = Saga::builder("saga");
-    step(&mut saga, &world, "a", How::Done);
-    step(&mut saga, &world, "b", How::Sleeps);
-    let saga = saga.build(()).unwrap();
     let run = open(&journal).await;
-    let executing = run.execute(saga, ());
+    let executing = run.execute(that_sleeps(&world), ());
     tokio::time::timeout(Duration::from_secs(1), executing).await.unwrap_err();
     run.quiesce().await;
     assert_eq!(world.log(), ["a", "-b", "-a"]);
@@ -130,10 +131,7 @@ async fn dropped_it_compensates() {
 #[tokio::test(start_paused = true)]
 async fn let_alone_it_compensates_while_others_go_on() {
     let (world, journal) = (World::default(), MemoryJournal::new());
-    let mut saga = Saga::builder("saga");
-    step(&mut saga, &world, "a", How::Done);
-    step(&mut saga, &world, "b", How::Sleeps);
-    let saga = std::sync::Arc::new(saga.build(()).unwrap());
+    let saga = std::sync::Arc::new(that_sleeps(&world));
     let seen = world.clone();
     let agent = agent_fn("agent", move |(): (), cx| {
         let (saga, world) = (saga.clone(), seen.clone());
