@@ -4,36 +4,47 @@
 //!
 //! # A saga of three lines
 //!
-//! An order reserves, charges and ships. Each is a step, and says to the [`Process`] when it has its effect.
+//! An order reserves, charges and ships, and what was done is taken back where a later step fails. Each of these
+//! says to the [`Process`] when it has its effect.
 //!
 //! ```
-//! use maniple_core::{AgentError, BaseAgent, Effect, RunContext, agent_fn};
+//! use maniple_core::{AgentError, BaseAgent, Effect};
+//! use maniple_orchestration::{Given, Handle, Saga, StepBuilder};
 //! use maniple_testkit::{Machine, Process};
 //!
-//! /// A step that asks the shop for something.
-//! async fn act(
-//!     cx: &RunContext,
-//!     shop: &Process,
-//!     name: &str,
-//!     item: String,
-//! ) -> Result<String, AgentError> {
-//!     let (shop, done) = (shop.clone(), format!("{name} {item}"));
-//!     cx.step(name, Effect::Idempotent, item, |_, step| async move {
-//!         shop.perform(&step, || Ok(done)).await
-//!     })
-//!     .await
+//! /// A step that asks the shop for something, and asks it to take that back where a later one fails.
+//! fn ask<G, F>(step: StepBuilder<'_, String, G>, shop: &Process, does: F) -> Handle<String>
+//! where
+//!     G: Given,
+//!     F: Fn(String, G::Values) -> Result<String, AgentError> + Clone + Send + Sync + 'static,
+//! {
+//!     let (asked, asked_back) = (shop.clone(), shop.clone());
+//!     let act = move |item, given, step| {
+//!         let (shop, done) = (asked.clone(), does(item, given));
+//!         async move { shop.perform(&step, || done).await }
+//!     };
+//!     let undo = move |_, step| {
+//!         let shop = asked_back.clone();
+//!         async move { shop.perform(&step, || Ok(())).await }
+//!     };
+//!     step.run(Effect::Idempotent, act).undo(undo)
 //! }
 //!
-//! /// An order in three steps.
+//! /// What the shop says to what it was paid for.
+//! fn ship(item: &str, paid: &str) -> Result<String, AgentError> {
+//!     match item {
+//!         "piano" => Err(AgentError::permanent("too heavy")),
+//!         _ => Ok(format!("ship {paid}")),
+//!     }
+//! }
+//!
+//! /// An order, in a saga of three lines.
 //! fn order(shop: Process) -> impl BaseAgent<Input = String, Output = String> {
-//!     agent_fn("order", move |item: String, cx| {
-//!         let shop = shop.clone();
-//!         async move {
-//!             let reserved = act(&cx, &shop, "reserve", item).await?;
-//!             let charged = act(&cx, &shop, "charge", reserved).await?;
-//!             act(&cx, &shop, "ship", charged).await
-//!         }
-//!     })
+//!     let mut order = Saga::builder("order");
+//!     let kept = ask(order.step("reserve"), &shop, |item, ()| Ok(format!("reserve {item}")));
+//!     let paid = ask(order.step("charge").given(kept), &shop, |_, it| Ok(format!("charge {it}")));
+//!     let sent = ask(order.step("ship").given(paid), &shop, |item, it| ship(&item, &it));
+//!     order.build(sent).expect("each step comes after what it is given")
 //! }
 //!
 //! #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -42,19 +53,20 @@
 //!     let run = machine.run().open().await.unwrap();
 //!     let shipped = run.execute(order(machine.process()), "lamp".to_owned()).await;
 //!     assert_eq!(shipped.unwrap(), "ship charge reserve lamp");
-//!     assert_eq!(machine.world().executions("/order/charge"), 1);
+//!     assert_eq!(machine.world().executions("/order[charge]/do/charge"), 1);
 //! }
 //! ```
 //!
 //! # Crashed everywhere
 //!
-//! [`CrashTest`] runs it once as it is, and then lets it die at each of its eight records, before the record
+//! [`CrashTest`] runs it once as it is, and then lets it die at each of its nine records, before the record
 //! is taken, with the record durable, and with the record lost; and once more wherever the resumed run writes
-//! a record. Each of these must end as the first run did. In a test file this stands in a
-//! `#[tokio::test(start_paused = true)]`.
+//! a record. Each of these must end as the first run did: the lamp is shipped, and of the piano nothing is left
+//! but the failure. In a test file this stands in a `#[tokio::test(start_paused = true)]`.
 //!
 //! ```
-//! # use maniple_core::{AgentError, BaseAgent, Budget, Effect, RunContext, agent_fn};
+//! # use maniple_core::{AgentError, BaseAgent, Budget, Effect};
+//! # use maniple_orchestration::{Given, Handle, Saga, StepBuilder};
 //! use maniple_testkit::{CrashTest, Process};
 //!
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tutorial/saga.rs"));
@@ -62,34 +74,37 @@
 //! # async fn main() {
 //! let test = CrashTest::new(order).with_input("lamp".to_owned()).with_crashes(2);
 //! let examined = test.run().await.unwrap();
-//! assert_eq!(examined.records, 8);
+//! assert_eq!(examined.records, 9);
 //! assert!(examined.is_complete());
+//!
+//! let taken_back = CrashTest::new(order).with_input("piano".to_owned());
+//! assert!(taken_back.run().await.unwrap().is_complete());
 //! # }
 //! ```
 //!
 //! # What a broken one looks like
 //!
-//! This one draws the number of its invoice between the steps. Uncrashed, nobody notices.
+//! This one leaves a note in the memory of its process. Uncrashed, nobody notices.
 //!
 //! ```
-//! # use std::sync::Arc;
-//! # use std::sync::atomic::{AtomicU64, Ordering};
-//! # use maniple_core::{AgentError, BaseAgent, Budget, Effect, RunContext, agent_fn};
+//! # use std::sync::{Arc, Mutex};
+//! # use maniple_core::{AgentError, BaseAgent, Budget, Effect};
+//! # use maniple_orchestration::{Given, Handle, Saga, StepBuilder};
 //! # use maniple_testkit::{CrashSchedule, CrashTest, Moment, Process};
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tutorial/saga.rs"));
-//! /// It draws the number of its invoice outside of a step, so that a resumed order has another one.
+//! /// It looks for what is reserved in the memory of its process, and not in what the step was given.
 //! fn broken(shop: Process) -> impl BaseAgent<Input = String, Output = String> {
-//!     agent_fn("order", move |item: String, cx| {
-//!         let shop = shop.clone();
-//!         async move {
-//!             let reserved = act(&cx, &shop, "reserve", item).await?;
-//!             let invoices = shop.world().keep("invoices", || Arc::new(AtomicU64::new(1)));
-//!             let invoice = invoices.fetch_add(1, Ordering::Relaxed);
-//!             let bill = format!("{reserved} on invoice {invoice}");
-//!             let charged = act(&cx, &shop, "charge", bill).await?;
-//!             act(&cx, &shop, "ship", charged).await
-//!         }
-//!     })
+//!     let memory = Arc::new(Mutex::new("nothing".to_owned()));
+//!     let (noted, known) = (memory.clone(), memory);
+//!     let mut order = Saga::builder("order");
+//!     let kept = ask(order.step("reserve"), &shop, move |item, ()| {
+//!         noted.lock().unwrap().clone_from(&item);
+//!         Ok(format!("reserve {item}"))
+//!     });
+//!     let paid = ask(order.step("charge").given(kept), &shop, move |_, _| {
+//!         Ok(format!("charge {}", known.lock().unwrap()))
+//!     });
+//!     order.build(paid).unwrap()
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -97,8 +112,8 @@
 //! let test = CrashTest::new(broken).with_input("lamp".to_owned()).with_crashes(2);
 //! let failure = test.run().await.unwrap_err();
 //! // The smallest of all the crashes that it does not survive.
-//! assert_eq!(failure.schedule, CrashSchedule::new([(3, Moment::Before)]));
-//! assert_eq!(failure.crashed[0].key().as_str(), "/order/charge");
+//! assert_eq!(failure.schedule, CrashSchedule::new([(3, Moment::Unacknowledged)]));
+//! assert_eq!(failure.crashed[0].key().as_str(), "/order[reserve]/do/reserve");
 //! // A regression test is that one line.
 //! test.replay(&failure.schedule).await.unwrap_err();
 //! # }
@@ -108,22 +123,21 @@
 //!
 //! ```text
 //! it ended otherwise than the uncrashed run
-//!   expected: Ok("ship charge reserve lamp on invoice 1")
-//!   found:    Ok("ship charge reserve lamp on invoice 2")
-//!   crash 1:  at record 3, the intent of /order/charge, before it was taken
+//!   expected: Ok("charge lamp")
+//!   found:    Ok("charge nothing")
+//!   crash 1:  at record 3, the receipt of /order[reserve]/do/reserve, with it durable and its append never answered
 //!   input:    "lamp"
-//!   replay:   .with_seed(0).replay(&CrashSchedule::new([(3, Moment::Before)]))
-//!   as JSON:  [{"record":3,"moment":"before"}]
-//!   found in: 8 records, 11 runs; 10 of 24 ways to have 1 crash; made small in 0 more
+//!   replay:   .with_seed(0).replay(&CrashSchedule::new([(3, Moment::Unacknowledged)]))
+//!   as JSON:  [{"record":3,"moment":"unacknowledged"}]
+//!   found in: 7 records, 12 runs; 11 of 21 ways to have 1 crash; made small in 0 more
 //!   journal:
 //!     0: the start of the run
-//!     1: the intent of /order/reserve
-//!     2: the receipt of /order/reserve
-//!     3: the intent of /order/charge
-//!     4: the receipt of /order/charge
-//!     5: the intent of /order/ship
-//!     6: the receipt of /order/ship
-//!     7: the end of the run
+//!     1: the decision of /order:%shape
+//!     2: the intent of /order[reserve]/do/reserve
+//!     3: the receipt of /order[reserve]/do/reserve
+//!     4: the intent of /order[charge]/do/charge
+//!     5: the receipt of /order[charge]/do/charge
+//!     6: the end of the run
 //! ```
 //!
 //! # With faults
@@ -132,7 +146,8 @@
 //! and the second call panics. The faults are kept in the world, so that a crash does not begin them anew.
 //!
 //! ```
-//! # use maniple_core::{AgentError, BaseAgent, Budget, Effect, RunContext, agent_fn};
+//! # use maniple_core::{AgentError, BaseAgent, Budget, Effect};
+//! # use maniple_orchestration::{Given, Handle, Saga, StepBuilder};
 //! use maniple_testkit::{CrashTest, Fault, FaultSchedule, Faults, FaultyAgent, Process};
 //!
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tutorial/saga.rs"));
@@ -152,11 +167,12 @@
 //! # Nothing leaks
 //!
 //! A crash test notices tasks that outlive their process. [`leaks_nothing`] also finds leases and contexts,
-//! here those of an order that is dropped half way.
+//! here those of an order that is dropped half way, and taken back.
 //!
 //! ```
 //! # use std::time::Duration;
-//! # use maniple_core::{AgentError, BaseAgent, Budget, Effect, RunContext, agent_fn};
+//! # use maniple_core::{AgentError, BaseAgent, Budget, Effect};
+//! # use maniple_orchestration::{Given, Handle, Saga, StepBuilder};
 //! use maniple_testkit::{Machine, Process, leaks_nothing};
 //!
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tutorial/saga.rs"));

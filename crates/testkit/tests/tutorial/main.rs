@@ -1,12 +1,13 @@
 //! What the first pages of the crate show, and the text of the report in them.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+#![expect(clippy::needless_pass_by_value, reason = "a crash test gives the process away")]
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use maniple_core::{AgentError, BaseAgent, Budget, Effect, RunContext, agent_fn};
+use maniple_core::{AgentError, BaseAgent, Budget, Effect};
+use maniple_orchestration::{Given, Handle, Saga, StepBuilder};
 use maniple_testkit::{
     CrashTest, Failure, Fault, FaultSchedule, Faults, FaultyAgent, Machine, Process, leaks_nothing,
 };
@@ -17,6 +18,25 @@ include!("saga.rs");
 async fn an_order_survives_its_crashes() {
     let test = CrashTest::new(order).with_input("lamp".to_owned()).with_crashes(2);
     assert!(test.run().await.unwrap().is_complete());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_fails_is_taken_back_wherever_it_dies() {
+    let effects = Arc::new(Mutex::new(Vec::new()));
+    let seen = effects.clone();
+    let build = move |shop: Process| {
+        seen.lock().unwrap().push(shop.world().clone());
+        order(shop)
+    };
+    let test = CrashTest::new(build).with_input("piano".to_owned());
+    assert!(test.run().await.unwrap().is_complete());
+    for world in effects.lock().unwrap().iter() {
+        for step in ["reserve", "charge"] {
+            let undone = world.executions(&format!("/order/undo[{step}]/undo/{step}"));
+            assert!(undone >= 1, "{step} is not taken back");
+        }
+        assert_eq!(world.executions("/order/undo[ship]/undo/ship"), 0);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -42,19 +62,19 @@ async fn an_order_that_is_dropped_half_way_leaves_nothing() {
     .unwrap();
 }
 
-/// It draws the number of its invoice outside of a step, so that a resumed order has another one.
+/// It looks for what is reserved in the memory of its process, and not in what the step was given.
 fn broken(shop: Process) -> impl BaseAgent<Input = String, Output = String> {
-    agent_fn("order", move |item: String, cx| {
-        let shop = shop.clone();
-        async move {
-            let reserved = act(&cx, &shop, "reserve", item).await?;
-            let invoices = shop.world().keep("invoices", || Arc::new(AtomicU64::new(1)));
-            let invoice = invoices.fetch_add(1, Ordering::Relaxed);
-            let bill = format!("{reserved} on invoice {invoice}");
-            let charged = act(&cx, &shop, "charge", bill).await?;
-            act(&cx, &shop, "ship", charged).await
-        }
-    })
+    let memory = Arc::new(Mutex::new("nothing".to_owned()));
+    let (noted, known) = (memory.clone(), memory);
+    let mut order = Saga::builder("order");
+    let kept = ask(order.step("reserve"), &shop, move |item, ()| {
+        noted.lock().unwrap().clone_from(&item);
+        Ok(format!("reserve {item}"))
+    });
+    let paid = ask(order.step("charge").given(kept), &shop, move |_, _| {
+        Ok(format!("charge {}", known.lock().unwrap()))
+    });
+    order.build(paid).unwrap()
 }
 
 async fn failure() -> Failure {
