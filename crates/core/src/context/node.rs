@@ -26,7 +26,7 @@ pub(crate) struct Node {
 }
 
 /// How a context is named below its parent.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Segment {
     Root,
     Named(Name, u32),
@@ -181,13 +181,22 @@ impl Node {
         self.anchor().calls.fetch_add(1, Ordering::Relaxed).saturating_add(1)
     }
 
-    /// Hashes what the path says, without making it.
+    /// Hashes what the path says, without making it. No path goes on where another one ends, nor with a
+    /// byte 0.
     pub(crate) fn hash_path(&self, hasher: &mut impl Hasher) {
         if let Some(parent) = &self.parent {
             parent.node.hash_path(hasher);
         }
-        if self.segment.is_child() {
-            self.segment.hash(hasher);
+        match &self.segment {
+            Segment::Index(index) => {
+                // In one piece, since a hasher takes its time for each.
+                let mut bytes = [1; 9];
+                bytes[1..].copy_from_slice(&index.to_ne_bytes());
+                hasher.write(&bytes);
+            }
+            Segment::Named(name, ordinal) => (2_u8, name.as_str(), ordinal).hash(hasher),
+            Segment::Keyed(name) => (3_u8, name.as_str()).hash(hasher),
+            Segment::Root | Segment::Attempt(_) | Segment::Narrowed | Segment::Shielded => {}
         }
     }
 

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -40,15 +40,20 @@ impl Digest {
         })
     }
 
-    /// What two values of one digest have in common within one process; others differ but for a chance
-    /// in 2⁶⁴.
+    /// What two values of one digest have in common within one process, among those of one kind; others
+    /// differ but for a chance in 2⁶⁴.
     pub(crate) fn fingerprint<T: Serialize + ?Sized>(
+        kind: u64,
         value: &T,
         hashes: &RandomState,
     ) -> Result<u64, Source> {
         scratch(|text| {
             canonical(value, true, text).map_err(Source::new)?;
-            Ok(hashes.hash_one(text.as_str()))
+            let mut print = hashes.build_hasher();
+            print.write(text.as_bytes());
+            // Of one length, and so at the end of whatever stands before it.
+            print.write_u64(kind);
+            Ok(print.finish())
         })
     }
 

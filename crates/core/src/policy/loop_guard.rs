@@ -94,16 +94,12 @@ impl Classify for LoopDetected {
 /// The calls of a run that guards have seen, by the fingerprint of guard and input.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
-    seen: HashMap<u64, Same, BuildHasherDefault<AsItIs>>,
-    /// How many there may be before old ones are looked for.
+    /// Of the calls that are the same, the first. Most have no other.
+    first: HashMap<u64, Call, BuildHasherDefault<AsItIs>>,
+    /// Those after it.
+    more: HashMap<u64, Vec<Call>, BuildHasherDefault<AsItIs>>,
+    /// How many first ones there may be before old ones are looked for.
     roomy: usize,
-}
-
-/// Calls that are the same. Most are made once.
-#[derive(Debug)]
-struct Same {
-    first: Call,
-    more: Vec<Call>,
 }
 
 #[derive(Debug)]
@@ -119,8 +115,6 @@ struct Call {
 impl Calls {
     /// Counts a call, unless it was counted before, and says how many there were when it was made.
     fn count(&mut self, limit: u32, same: u64, fingerprint: u64, now: u64, made: Made) -> u32 {
-        let most =
-            usize::try_from(limit).map_or(usize::MAX, |limit| limit.saturating_mul(4).max(64));
         self.forget(now);
         let call = |others: usize| match made {
             Made::Before { until, count } => Call { fingerprint, until, count },
@@ -129,47 +123,42 @@ impl Calls {
                 Call { fingerprint, until: now.saturating_add(within), count }
             }
         };
-        match self.seen.entry(same) {
-            Entry::Vacant(place) => {
-                place.insert(Same { first: call(0), more: Vec::new() }).first.count
-            }
-            Entry::Occupied(mut calls) => calls.get_mut().count(most, fingerprint, now, call),
+        let first = match self.first.entry(same) {
+            Entry::Vacant(place) => return place.insert(call(0)).count,
+            Entry::Occupied(first) => first.into_mut(),
+        };
+        if first.fingerprint == fingerprint {
+            return first.count;
         }
+        let more = self.more.entry(same).or_default();
+        if let Some(before) = more.iter().find(|before| before.fingerprint == fingerprint) {
+            return before.count;
+        }
+        let all = std::iter::once(&*first).chain(&*more);
+        let call = call(all.filter(|other| other.until > now).count());
+        let count = call.count;
+        let most =
+            usize::try_from(limit).map_or(usize::MAX, |limit| limit.saturating_mul(4).max(64));
+        if more.len() >= most {
+            // So that who calls without an end costs no more with each call. More than are allowed
+            // even so: what is left out is only how many more.
+            more.drain(..most / 2);
+        }
+        more.push(call);
+        count
     }
 
     /// Drops what does not count any more, at a cost that grows with a call by a constant.
     fn forget(&mut self, now: u64) {
-        if self.seen.len() >= self.roomy {
-            self.seen.retain(|_, same| {
-                same.more.retain(|call| call.until > now);
-                same.first.until > now || !same.more.is_empty()
+        if self.first.len() >= self.roomy {
+            self.more.retain(|_, more| {
+                more.retain(|call| call.until > now);
+                !more.is_empty()
             });
-            self.roomy = 2 * self.seen.len().max(512);
+            let Self { first, more, .. } = self;
+            first.retain(|same, call| call.until > now || more.contains_key(same));
+            self.roomy = 2 * self.first.len().max(512);
         }
-    }
-}
-
-impl Same {
-    /// Keeps so many of them at most, so that who calls without an end costs no more with each call.
-    fn count(
-        &mut self,
-        most: usize,
-        fingerprint: u64,
-        now: u64,
-        call: impl FnOnce(usize) -> Call,
-    ) -> u32 {
-        let all = || std::iter::once(&self.first).chain(&self.more);
-        if let Some(before) = all().find(|before| before.fingerprint == fingerprint) {
-            return before.count;
-        }
-        let call = call(all().filter(|other| other.until > now).count());
-        let count = call.count;
-        if self.more.len() >= most {
-            // More than are allowed even so: what is left out is only how many more.
-            self.more.drain(..most / 2);
-        }
-        self.more.push(call);
-        count
     }
 }
 
@@ -225,11 +214,13 @@ impl RunContext {
         let ordinal = self.node.next_call();
         let run = &self.env().run;
         let codec = |what| move |source| AgentError::Codec { key: self.path(), what, source };
-        let input = Digest::fingerprint(input, &run.hashes).map_err(codec("input"))?;
-        let same = run.hashes.hash_one((*guard.id, input));
+        let same = Digest::fingerprint(*guard.id, input, &run.hashes).map_err(codec("input"))?;
         let mut call = run.hashes.build_hasher();
         self.node.hash_path(&mut call);
-        ordinal.hash(&mut call);
+        if ordinal != 1 {
+            // Few places make more calls than one, and a byte 0 ends a path.
+            (0_u8, ordinal).hash(&mut call);
+        }
         let call = call.finish();
         let (now, within) = (millis(run.clock.worked()), millis(guard.within));
         let fresh = Made::Now { within };

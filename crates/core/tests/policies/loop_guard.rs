@@ -124,6 +124,38 @@ async fn runs_are_counted_apart_and_so_are_guards_and_clones_are_not() {
     assert!(call(&two, 1, &run2.context()).await);
 }
 
+#[tokio::test(start_paused = true)]
+async fn calls_of_places_that_look_alike_are_told_apart() {
+    let agent = tool(&Log::default()).with_loop_guard(LoopGuard::new(1, 1000 * MS));
+    let run = open(Run::builder("test")).await;
+    let cx = run.context();
+    let one = cx.child("a");
+    let places = [
+        one.clone(),
+        // The same place, and another call of it.
+        one.clone(),
+        one.child("b"),
+        one.child("b"),
+        cx.child("ab"),
+        cx.child("a"),
+        one.child_at(1),
+        one.child_at("x"),
+        one.child_at(256),
+        one.child_at(1).child_at(256),
+        one.child_at(0),
+        cx.clone(),
+        cx.clone(),
+    ];
+    for (nth, place) in places.iter().enumerate() {
+        let refused = agent.run(1, place).await.err();
+        let found = refused.and_then(|error| match error {
+            AgentError::Failed { source, .. } => source.downcast_ref::<LoopDetected>().cloned(),
+            _ => None,
+        });
+        assert_eq!(found.map_or(1, |found| found.calls as usize), nth + 1, "{}", place.path());
+    }
+}
+
 /// Makes the same call twice, then fails transiently as often as it is told to.
 fn asking(guard: &LoopGuard, log: &Log, failures: usize) -> BoxAgent<u64, u64> {
     let tool = std::sync::Arc::new(tool(log).with_loop_guard(guard));
