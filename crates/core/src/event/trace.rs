@@ -7,6 +7,8 @@ use crate::error::{AgentError, Class};
 use crate::identity::{Key, RunId};
 use crate::policy::BreakerState;
 use crate::step::Effect;
+#[cfg(feature = "tools")]
+use crate::tool::ToolSpec;
 
 /// Tells the events of a run through `tracing`, under the target `maniple`.
 ///
@@ -23,7 +25,7 @@ use crate::step::Effect;
 /// | --- | --- | --- |
 /// | `gen_ai.operation.name` | span | `invoke_agent` or `execute_tool` |
 /// | `gen_ai.agent.name` | span | the agent's name, where its context was named and not numbered |
-/// | `gen_ai.tool.name`, `gen_ai.tool.type` | span | the tool's name; `function` |
+/// | `gen_ai.tool.name`, `.description`, `.type` | span | the tool's name, and what a model is told of it; `function` |
 /// | `error.type` | both | the [`Class`] of the failure, as `deadline_exceeded`; not for what waits for a signal |
 /// | `exception.message` | event | the failure's text, only [with texts](Self::with_texts) |
 /// | `maniple.run.id`, `maniple.path` | both | the run, and the context or step |
@@ -225,12 +227,14 @@ pub(crate) fn step_span(run: &RunId, key: &Key, effect: Effect) -> Span {
 
 /// The span of a tool at work.
 #[cfg(feature = "tools")]
-pub(crate) fn tool_span(run: &RunId, key: &Key, name: &str) -> Span {
+pub(crate) fn tool_span(run: &RunId, key: &Key, tool: &ToolSpec) -> Span {
+    let name = tool.name();
     debug_span!(
         target: "maniple",
         "execute_tool",
         "gen_ai.operation.name" = "execute_tool",
         "gen_ai.tool.name" = name,
+        "gen_ai.tool.description" = tool.description(),
         "gen_ai.tool.type" = "function",
         "maniple.run.id" = run.as_str(),
         "maniple.path" = %key,

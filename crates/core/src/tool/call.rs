@@ -234,7 +234,7 @@ impl Entry {
     ) -> Result<ToolResponse, AgentError> {
         let began = Instant::now();
         let key = step.key().clone();
-        let span = tool_span(step.run_id(), &key, self.spec.name());
+        let span = tool_span(step.run_id(), &key, &self.spec);
         let called = async { self.tool.call(arguments, step).await.and_then(readable) };
         let ended = contain(|| key, called).instrument(span.clone()).await;
         mark_failed(&span, &ended);

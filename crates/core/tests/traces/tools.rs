@@ -66,7 +66,7 @@ async fn a_tool_at_work_is_a_span_by_the_names_of_the_conventions() {
     let _alone = crate::ALONE.lock().await;
     let ended = Ended::default();
     let _guard = tracing::subscriber::set_default(Registry::default().with(ended.clone()));
-    let search = tool_fn("search", "Finds secrets.", Effect::Pure, |args: Search, _| async move {
+    let search = tool_fn("search", "Finds notes.", Effect::Pure, |args: Search, _| async move {
         if args.again { Err(AgentError::permanent("secret")) } else { Ok("secret") }
     });
     let tools = ToolRegistry::builder().with(search).build().unwrap();
@@ -83,6 +83,7 @@ async fn a_tool_at_work_is_a_span_by_the_names_of_the_conventions() {
     for (name, value) in [
         ("gen_ai.operation.name", "execute_tool"),
         ("gen_ai.tool.name", "search"),
+        ("gen_ai.tool.description", "Finds notes."),
         ("gen_ai.tool.type", "function"),
         ("otel.name", "execute_tool search"),
         ("maniple.path", "/search"),
