@@ -132,6 +132,53 @@ fn every_failure_ends_as_the_policies_around_it_say() {
     }
 }
 
+/// An agent that never ends, with policies of which each timeout is far longer than those inside of it.
+fn around_what_never_ends(policies: [Policy; 3]) -> BoxAgent<u64, u64> {
+    let stuck = agent_fn("stuck", |n: u64, _cx| async move {
+        std::future::pending::<()>().await;
+        Ok(n)
+    });
+    let mut time = 1000 * MS;
+    policies.into_iter().fold(stuck.boxed(), |agent, policy| {
+        time *= 100;
+        match policy {
+            Policy::Timeout => agent.with_timeout(time).boxed(),
+            policy => policy.around(agent),
+        }
+    })
+}
+
+#[test]
+fn the_innermost_timeout_ends_what_never_ends_and_those_around_it_see_that() {
+    let with_a_timeout = combinations().filter(|policies| policies.contains(&Policy::Timeout));
+    for policies in with_a_timeout {
+        let (mut expected, mut waits) = (None, Duration::ZERO);
+        for (place, policy) in (1..).zip(policies) {
+            expected = match expected {
+                Some(inner) => Some(policy.outcome(inner)),
+                None if policy == Policy::Timeout => {
+                    waits = 1000 * MS * 100_u32.pow(place);
+                    Some(Err(Class::DeadlineExceeded))
+                }
+                None => None,
+            };
+            // It fails each time.
+            if policy == Policy::Retry && expected == Some(Ok(2)) {
+                (expected, waits) = (Some(Err(Class::DeadlineExceeded)), 3 * waits);
+            }
+        }
+        paused().block_on(async {
+            let run = maniple_core::Run::builder("test").open().await.unwrap();
+            let began = tokio::time::Instant::now();
+            let result = run.execute(around_what_never_ends(policies), 1).await;
+            let outcome = result.map_err(|error| error.class());
+            assert_eq!(Some(outcome), expected, "{policies:?}");
+            let took = began.elapsed();
+            assert!((waits..waits + 10_000 * MS).contains(&took), "{took:?} in {policies:?}");
+        });
+    }
+}
+
 #[test]
 fn all_of_them_stop_when_the_run_is_cancelled() {
     for policies in combinations() {

@@ -141,6 +141,22 @@ proptest! {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_an_attempt_that_the_budget_does_not_allow() {
+    let one = Budget { calls: 1, ..Budget::ZERO };
+    let agent = agent_fn("asks", move |(): (), cx| async move {
+        cx.step("ask", Effect::Pure.reserving(one), (), |(), step| async move {
+            step.spend(one);
+            Err::<(), _>(AgentError::transient("busy"))
+        })
+        .await
+    });
+    let run = open(Run::builder("test").with_budget(one)).await;
+    let began = Instant::now();
+    let error = run.execute(agent.with_retry(RetryPolicy::api()), ()).await.unwrap_err();
+    assert_eq!((error.class(), began.elapsed()), (Class::Transient, Duration::ZERO));
+}
+
 /// Executes an agent that always fails, and says when its attempts began.
 async fn begins(id: &str, policy: RetryPolicy) -> Vec<u128> {
     let log = Log::default();

@@ -228,7 +228,7 @@ fn a_schema_that_no_provider_takes_is_refused() {
         let error = with_schema(other).unwrap_err();
         assert!(matches!(error, RegisterError::NotAnObject { .. }), "{error}");
     }
-    for top in ["oneOf", "anyOf", "allOf"] {
+    for top in ["oneOf", "anyOf", "allOf", "enum", "not"] {
         let error = with_schema(json!({ "type": "object", top: [{}] })).unwrap_err();
         let RegisterError::TopLevel { keyword, .. } = error else { panic!("{error}") };
         assert_eq!(keyword, top);
