@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::FutureExt;
 use maniple_core::policy::{Rate, RateLimit};
 use maniple_core::{AgentExt, BaseAgent, Class, Run, Scope, agent_fn};
 use proptest::prelude::*;
@@ -115,6 +116,23 @@ async fn waiting_ends_with_the_context_and_uses_nothing_up() {
     assert_eq!(error.class(), Class::DeadlineExceeded);
     run.execute(call(), ()).await.unwrap();
     assert!(began.elapsed() < 1010 * MS, "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_later_does_not_go_before_who_waits() {
+    let call = agent_fn("call", |(): (), _cx| async move { Ok(()) })
+        .with_rate_limit(Rate::new(1, 1000 * MS));
+    let run = open(Run::builder("test")).await;
+    let cx = run.context();
+    call.run((), &cx).await.unwrap();
+    let mut waits = call.run((), &cx);
+    assert!((&mut waits).now_or_never().is_none());
+    // It may begin now, and has not come to look.
+    tokio::time::advance(1000 * MS).await;
+    let mut later = call.run((), &cx);
+    assert!((&mut later).now_or_never().is_none());
+    waits.now_or_never().unwrap().unwrap();
+    later.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use maniple_core::policy::{RetryPolicy, Timeout};
 use maniple_core::{
-    AgentError, AgentExt, BaseAgent, BoxAgent, Class, Effect, EventKind, MemoryJournal, Run, Scope,
-    agent_fn,
+    AgentError, AgentExt, BaseAgent, BoxAgent, Class, Effect, EventKind, Events, MemoryJournal,
+    Run, Scope, agent_fn,
 };
 use proptest::prelude::*;
 use tokio::time::{Instant, sleep};
@@ -186,20 +186,36 @@ async fn it_ends_what_an_earlier_deadline_that_nobody_watches_does_not() {
     assert!(began.elapsed() < 110 * MS, "{:?}", began.elapsed());
 }
 
-#[tokio::test(start_paused = true)]
-async fn whose_time_was_not_up_says_nothing() {
-    let agent = slow(&Log::default()).with_timeout(100 * MS).with_timeout(10_000 * MS);
-    let run = open(Run::builder("test")).await;
-    let mut events = run.events();
-    run.execute(agent, 500).await.unwrap_err();
-    drop(run);
+/// The times that were up, as far as anybody was told.
+async fn timed_out(mut events: Events) -> Vec<Duration> {
     let mut timed_out = Vec::new();
     while let Some(event) = events.next().await {
         if let EventKind::TimedOut { after } = event.unwrap().kind {
             timed_out.push(after);
         }
     }
-    assert_eq!(timed_out, [100 * MS]);
+    timed_out
+}
+
+#[tokio::test(start_paused = true)]
+async fn whose_time_was_not_up_says_nothing() {
+    let agent = slow(&Log::default()).with_timeout(100 * MS).with_timeout(10_000 * MS);
+    let run = open(Run::builder("test")).await;
+    let events = run.events();
+    run.execute(agent, 500).await.unwrap_err();
+    drop(run);
+    assert_eq!(timed_out(events).await, [100 * MS]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_comes_before_is_not_its_own() {
+    let run = open(Run::builder("test")).await;
+    let events = run.events();
+    let cx = run.context().child("slow").with_deadline(10 * MS);
+    let error = slow(&Log::default()).with_timeout(100 * MS).run(500, &cx).await.unwrap_err();
+    assert_eq!(error.class(), Class::DeadlineExceeded);
+    drop((run, cx));
+    assert_eq!(timed_out(events).await, []);
 }
 
 /// Answers within its time, by steps in tasks, and takes a while for it.
