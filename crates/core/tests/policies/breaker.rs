@@ -248,4 +248,14 @@ async fn the_deadline_of_the_caller_says_nothing_of_the_service() {
     let run = open(Run::builder("test").with_deadline(Duration::from_secs(1))).await;
     run.execute(agent, ()).await.unwrap_err();
     assert_eq!(breaker.state(), BreakerState::Closed);
+
+    // Nor does it where the agent hears of it and says so itself.
+    let looks = agent_fn("looks", |(): (), cx| async move {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        cx.check()
+    });
+    let run = open(Run::builder("test")).await;
+    let cx = run.context().child("looks").with_deadline(Duration::from_secs(1));
+    let error = looks.with_breaker(&breaker).run((), &cx).await.unwrap_err();
+    assert_eq!((error.class(), breaker.state()), (Class::DeadlineExceeded, BreakerState::Closed));
 }

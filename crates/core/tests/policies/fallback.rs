@@ -154,6 +154,22 @@ async fn a_resumed_run_does_not_ask_the_first_agent_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_else_is_asked_once_the_time_is_up() {
+    for class in CLASSES.into_iter().filter(|class| falls_back(*class)) {
+        let late = agent_fn("late", move |_: u64, _cx| async move {
+            tokio::time::sleep(20 * MS).await;
+            Err::<usize, _>(AgentError::new(class, "too late"))
+        });
+        let other = Log::default();
+        let run = open(Run::builder("test")).await;
+        let cx = run.context().child("late").with_deadline(10 * MS);
+        let agent = late.with_fallback(failing(vec![], &other));
+        assert_eq!(agent.run(0, &cx).await.unwrap_err().class(), class);
+        assert_eq!(other.len(), 0, "{class}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_mistake_in_the_code_is_not_hidden() {
     let wrong = agent_fn("wrong", |n: u64, cx| async move {
         let outer = cx.clone();

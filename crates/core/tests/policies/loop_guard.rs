@@ -125,6 +125,22 @@ async fn runs_are_counted_apart_and_so_are_guards_and_clones_are_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn many_other_calls_make_none_forgotten_that_counts() {
+    let agent = tool(&Log::default()).with_loop_guard(LoopGuard::new(1, 1000 * MS));
+    let run = open(Run::builder("test")).await;
+    let cx = run.context();
+    assert!(call(&agent, 0, &cx).await);
+    advance(600 * MS).await;
+    assert!(!call(&agent, 0, &cx).await);
+    advance(500 * MS).await;
+    // By now the first one does not count any more, and the second does.
+    for other in 1..5_000 {
+        assert!(call(&agent, other, &cx).await);
+    }
+    assert!(!call(&agent, 0, &cx).await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn calls_of_places_that_look_alike_are_told_apart() {
     let agent = tool(&Log::default()).with_loop_guard(LoopGuard::new(1, 1000 * MS));
     let run = open(Run::builder("test")).await;
