@@ -36,7 +36,8 @@
 //! - Relevance: [`relevance`], whose statistics can be gathered in parallel.
 //! - Structure: [`blocks`] splits a text into parts worth selecting, [`outline`] lists what names
 //!   its parts.
-//! - Recall: [`RecallStore`].
+//! - Recall: [`RecallStore`], [`excerpt`] for parts of a text, and [`Marker`] for
+//!   what stands where something went.
 //!
 //! The text that stays carries no marks where something went: what went is in the [`Report`].
 
@@ -64,6 +65,7 @@ pub use optimizer::{
 pub use recall::{
     Handle, Left, Marker, MemoryRecall, NoHandle, RecallError, RecallStore, ShortHandle,
 };
+pub use recall::excerpt;
 pub use segment::{Kind, LineRange, PairId, Priority, Retention, Role, Segment, SegmentId, Source};
 pub use structure::{Block, Blocks, OutlineLine, blocks, outline};
 

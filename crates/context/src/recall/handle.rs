@@ -73,7 +73,7 @@ impl ShortHandle {
     ///
     /// Handles are ordered as their digits are, so these are the ends of the range in which an
     /// ordered store looks.
-    pub fn range(&self) -> std::ops::RangeInclusive<Handle> {
+    pub fn range(self) -> std::ops::RangeInclusive<Handle> {
         self.padded('0')..=self.padded('f')
     }
 

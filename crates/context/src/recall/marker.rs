@@ -18,9 +18,9 @@ use crate::text::floor_char_boundary;
 /// use maniple_context::{Handle, Left, Marker};
 ///
 /// let marker = Marker::new(34.try_into()?, Left::Lines, Handle::of("34 lines").short());
-/// assert_eq!(marker.to_string(), "[…34 lines: recall b6db8dc4c07c]");
+/// assert_eq!(marker.to_string(), "[…34 lines: recall 3be6e77cbbd6]");
 /// assert_eq!(Marker::parse(&marker.to_string()), Some(marker));
-/// assert_eq!(Marker::parse("[…some lines: recall b6db8dc4c07c]"), None);
+/// assert_eq!(Marker::parse("[…some lines: recall 3be6e77cbbd6]"), None);
 /// # Ok::<(), std::num::TryFromIntError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -110,7 +110,7 @@ impl Marker {
     /// # Errors
     /// When the store cannot tell.
     pub fn is_known(&self, store: &dyn RecallStore) -> Result<bool, RecallError> {
-        Ok(!store.candidates(&self.handle)?.is_empty())
+        Ok(!store.candidates(self.handle)?.is_empty())
     }
 }
 

@@ -31,7 +31,7 @@ impl RecallStore for MemoryRecall {
         texts.get(handle).cloned().ok_or(RecallError::Unknown { handle: *handle })
     }
 
-    fn candidates(&self, short: &ShortHandle) -> Result<Vec<Handle>, RecallError> {
+    fn candidates(&self, short: ShortHandle) -> Result<Vec<Handle>, RecallError> {
         let texts = self.texts.read().unwrap_or_else(PoisonError::into_inner);
         Ok(texts.range(short.range()).map(|(handle, _)| *handle).collect())
     }

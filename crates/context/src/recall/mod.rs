@@ -1,6 +1,7 @@
 //! Where dropped texts stay, so that a reduction loses nothing, and how a model gets them back.
 
 mod error;
+pub mod excerpt;
 mod handle;
 mod marker;
 mod memory;
@@ -16,8 +17,7 @@ pub use memory::MemoryRecall;
 /// Keeps texts by their content.
 ///
 /// A call may block on a disk. Texts are never changed, so that keeping one twice is keeping it
-/// once, and a failed call may simply be made again. Every implementation passes
-/// `maniple_context::testkit::check_recall_store` (feature `testkit`).
+/// once, and a failed call may simply be made again.
 pub trait RecallStore: fmt::Debug + Send + Sync {
     /// Keeps a text under `handle`, which is [`Handle::of`] it.
     ///
@@ -46,21 +46,50 @@ pub trait RecallStore: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// When it cannot be told.
-    fn candidates(&self, short: &ShortHandle) -> Result<Vec<Handle>, RecallError>;
+    fn candidates(&self, short: ShortHandle) -> Result<Vec<Handle>, RecallError>;
 
     /// The one handle that begins like this.
     ///
     /// # Errors
     /// [`RecallError::UnknownShort`] where none does, [`RecallError::Ambiguous`] where several do;
     /// anything else when it cannot be told.
-    fn find(&self, short: &ShortHandle) -> Result<Handle, RecallError> {
+    fn find(&self, short: ShortHandle) -> Result<Handle, RecallError> {
         let candidates = self.candidates(short)?;
         match *candidates {
-            [] => Err(RecallError::UnknownShort { short: *short }),
+            [] => Err(RecallError::UnknownShort { short }),
             [only] => Ok(only),
-            [..] => Err(RecallError::Ambiguous { short: *short, candidates }),
+            [..] => Err(RecallError::Ambiguous { short, candidates }),
         }
     }
 }
 
 const _: Option<&dyn RecallStore> = None;
+
+/// Forwards the trait, what has a default included.
+macro_rules! forward {
+    ($($pointer:ident),*) => {$(
+        #[deny(clippy::missing_trait_methods)]
+        impl<T: RecallStore + ?Sized> RecallStore for $pointer<T> {
+            fn put(&self, handle: &Handle, text: &Arc<str>) -> Result<(), RecallError> {
+                (**self).put(handle, text)
+            }
+
+            fn put_all(&self, texts: &[(Handle, Arc<str>)]) -> Result<(), RecallError> {
+                (**self).put_all(texts)
+            }
+
+            fn get(&self, handle: &Handle) -> Result<Arc<str>, RecallError> {
+                (**self).get(handle)
+            }
+
+            fn candidates(&self, short: ShortHandle) -> Result<Vec<Handle>, RecallError> {
+                (**self).candidates(short)
+            }
+
+            fn find(&self, short: ShortHandle) -> Result<Handle, RecallError> {
+                (**self).find(short)
+            }
+        }
+    )*};
+}
+forward!(Arc, Box);
