@@ -36,7 +36,7 @@
 //! - Relevance: [`relevance`], whose statistics can be gathered in parallel.
 //! - Structure: [`blocks`] splits a text into parts worth selecting, [`outline`] lists what names
 //!   its parts.
-//! - Recall: [`RecallStore`], [`excerpt`] for parts of a text, and [`Marker`] for
+//! - Recall: [`RecallStore`] in memory or in files, [`excerpt`] for parts of a text, and [`Marker`] for
 //!   what stands where something went.
 //!
 //! The text that stays carries no marks where something went: what went is in the [`Report`].
@@ -63,7 +63,8 @@ pub use optimizer::{
     ReducerReport, Report, Shortened,
 };
 pub use recall::{
-    Handle, Left, Marker, MemoryRecall, NoHandle, RecallError, RecallStore, ShortHandle,
+    Damage, FileRecall, FileRecallError, Handle, Left, Marker, MemoryRecall, NoHandle, RecallError,
+    RecallStore, ShortHandle,
 };
 pub use recall::excerpt;
 pub use segment::{Kind, LineRange, PairId, Priority, Retention, Role, Segment, SegmentId, Source};

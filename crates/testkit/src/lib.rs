@@ -199,6 +199,7 @@
 //! # Features
 //! - `bundles`: `maniple_testkit::store_contract!` and `maniple_testkit::bundles`, the contract of stores of
 //!   sessions.
+//! - `context`: `maniple_testkit::context`, the contract of stores for recall.
 //! - `proptest`: `maniple_testkit::strategy`, strategies for inputs, runs, faults and crashes; and
 //!   `CrashTest::with_inputs`, whose failures shrink to an input and its crashes.
 //! - `orchestration`: `maniple_testkit::orchestration`, the checks for combiners and agents that are
@@ -231,6 +232,8 @@ pub use leak::{Leak, Runs, leaks_nothing};
 pub use machine::{Ended, Machine};
 #[cfg(feature = "bundles")]
 pub use maniple_bundles::testkit as bundles;
+#[cfg(feature = "context")]
+pub use maniple_context::testkit as context;
 pub use maniple_core::testkit as journal;
 #[cfg(feature = "orchestration")]
 pub use maniple_orchestration::testkit as orchestration;

@@ -2,6 +2,7 @@
 
 mod error;
 pub mod excerpt;
+mod file;
 mod handle;
 mod marker;
 mod memory;
@@ -10,6 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use error::RecallError;
+pub use file::{Damage, FileRecall, FileRecallError};
 pub use handle::{Handle, NoHandle, ShortHandle};
 pub use marker::{Left, Marker};
 pub use memory::MemoryRecall;
@@ -17,7 +19,8 @@ pub use memory::MemoryRecall;
 /// Keeps texts by their content.
 ///
 /// A call may block on a disk. Texts are never changed, so that keeping one twice is keeping it
-/// once, and a failed call may simply be made again.
+/// once, and a failed call may simply be made again. Every implementation passes
+/// `maniple_context::testkit::check_recall_store` (feature `testkit`).
 pub trait RecallStore: fmt::Debug + Send + Sync {
     /// Keeps a text under `handle`, which is [`Handle::of`] it.
     ///
