@@ -46,11 +46,13 @@ mod draft;
 mod error;
 mod hash;
 pub mod messages;
+mod fixed;
 mod optimizer;
 mod recall;
 pub mod reducers;
 pub mod relevance;
 mod segment;
+pub mod select;
 mod structure;
 #[cfg(feature = "testkit")]
 pub mod testkit;
@@ -68,7 +70,7 @@ pub use recall::{
 };
 pub use recall::excerpt;
 pub use segment::{Kind, LineRange, PairId, Priority, Retention, Role, Segment, SegmentId, Source};
-pub use structure::{Block, Blocks, OutlineLine, blocks, outline};
+pub use structure::{Block, Blocks, OutlineLine, blocks, outline, sentences};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

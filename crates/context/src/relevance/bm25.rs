@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CorpusStats, Query, TermCounts};
+use crate::fixed::{self, FRACTION_BITS};
 
 /// The ranking function BM25, without floating point, so that a score is the same on every machine.
 ///
@@ -36,7 +37,6 @@ impl Score {
 
 const K1_THOUSANDTHS: u128 = 1_200;
 const B_THOUSANDTHS: u128 = 750;
-const FRACTION_BITS: u32 = 16;
 
 impl Bm25 {
     /// Ranks by `query` in a corpus of these statistics.
@@ -73,13 +73,13 @@ impl Bm25 {
     }
 }
 
-struct Fraction {
-    numerator: u128,
-    denominator: u128,
+pub(super) struct Fraction {
+    pub(super) numerator: u128,
+    pub(super) denominator: u128,
 }
 
 /// How much `count` occurrences count, in 2⁻¹⁶: below k₁ + 1, however many they are.
-fn saturation(count: u32, norm: &Fraction) -> u64 {
+pub(super) fn saturation(count: u32, norm: &Fraction) -> u64 {
     if count == 0 {
         return 0;
     }
@@ -103,28 +103,10 @@ fn saturation(count: u32, norm: &Fraction) -> u64 {
 }
 
 /// log₂((2N + 2) / (2df + 1)), which is the logarithm above, in 2⁻¹⁶.
-fn rarity(documents: u64, frequency: u64) -> u64 {
+pub(super) fn rarity(documents: u64, frequency: u64) -> u64 {
     let numerator = 2 * u128::from(documents) + 2;
     let denominator = 2 * u128::from(frequency) + 1;
-    log2((numerator << 32) / denominator)
-}
-
-/// log₂ of a number given in 2⁻³², in 2⁻¹⁶; 0 for numbers below 1.
-fn log2(number: u128) -> u64 {
-    const ONE: u32 = 32;
-    let Some(whole) = number.checked_ilog2().and_then(|bits| bits.checked_sub(ONE)) else {
-        return 0;
-    };
-    let mut log = u64::from(whole);
-    let mut mantissa = number >> whole;
-    for _ in 0..FRACTION_BITS {
-        // Squaring doubles the logarithm, whose next bit is whether the square reaches two.
-        mantissa = (mantissa * mantissa) >> ONE;
-        let bit = mantissa >> (ONE + 1);
-        mantissa >>= bit;
-        log = (log << 1) | u64::from(bit != 0);
-    }
-    log
+    fixed::log2((numerator << 32) / denominator)
 }
 
 #[cfg(test)]

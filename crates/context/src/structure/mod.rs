@@ -3,6 +3,8 @@
 mod blocks;
 mod line;
 mod outline;
+mod sentences;
 
 pub use blocks::{Block, Blocks, blocks};
 pub use outline::{OutlineLine, outline};
+pub use sentences::sentences;
