@@ -18,15 +18,27 @@
 //! let scores = texts.map(|text| bm25.score(&query.count(text)));
 //! assert!(scores[0] > scores[2] && scores[2] > scores[1]);
 //! ```
+//!
+//! Where all the texts are at hand, [`worth`] says more: it weighs the [`Passage`]s of dialogues
+//! and documents by what stands around them too, by who says them, under which title, and by what
+//! the best of them lead to, and it has an opinion where nothing is asked. [`select`] then fills a
+//! budget.
 
 mod bm25;
+mod bm25f;
 mod corpus;
 mod counts;
+mod evidence;
+mod hop;
+mod passage;
+mod prior;
 mod query;
 mod stop;
+mod terms;
 mod words;
 
 pub use bm25::{Bm25, Score};
 pub use corpus::CorpusStats;
 pub use counts::{Scanner, TermCounts};
+pub use passage::{Passage, Worth, select, worth};
 pub use query::{Query, Term};

@@ -1,0 +1,146 @@
+use std::collections::HashMap;
+
+use rust_stemmers::{Algorithm, Stemmer};
+
+use super::stop::is_stop_word;
+use super::words::{each_form, each_word};
+
+/// Numbers the terms of many texts, the stem of each word once.
+///
+/// The terms are those of a [`Query`](super::Query): stems in lower case, without stop words, and
+/// of an identifier its parts too. Their numbers count up from 0 in the order in which they are met.
+pub(super) struct Terms<'t> {
+    stemmer: Stemmer,
+    /// Where the terms of a word are in `pool`.
+    words: HashMap<&'t str, (u32, u32)>,
+    pool: Vec<u32>,
+    numbers: HashMap<Box<str>, u32>,
+    buffer: String,
+}
+
+impl<'t> Terms<'t> {
+    pub(super) fn new() -> Self {
+        Self {
+            stemmer: Stemmer::create(Algorithm::English),
+            words: HashMap::new(),
+            pool: Vec::new(),
+            numbers: HashMap::new(),
+            buffer: String::new(),
+        }
+    }
+
+    /// How many terms were met.
+    pub(super) fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// The number of a stem, if a text says it.
+    pub(super) fn number(&self, stem: &str) -> Option<u32> {
+        self.numbers.get(stem).copied()
+    }
+
+    /// The terms that `other` has met too, by their numbers there, sorted.
+    pub(super) fn shared_with(&self, other: &Terms<'_>) -> Vec<u32> {
+        let mut shared: Vec<u32> =
+            self.numbers.keys().filter_map(|stem| other.number(stem)).collect();
+        shared.sort_unstable();
+        shared
+    }
+
+    /// Adds the terms of `text` to `found`, in order.
+    pub(super) fn read(&mut self, text: &'t str, found: &mut Vec<u32>) {
+        each_word(text, |word| {
+            let (start, end) = match self.words.get(word) {
+                Some(known) => *known,
+                None => self.learn(word),
+            };
+            found.extend_from_slice(&self.pool[start as usize..end as usize]);
+        });
+    }
+
+    fn learn(&mut self, word: &'t str) -> (u32, u32) {
+        let Self { stemmer, pool, numbers, buffer, .. } = self;
+        let start = number(pool.len());
+        each_form(word, buffer, |form| {
+            if is_stop_word(form) {
+                return;
+            }
+            let stem = stemmer.stem(form);
+            let next = number(numbers.len());
+            let term = if let Some(term) = numbers.get(&*stem) {
+                *term
+            } else {
+                numbers.insert(stem.into(), next);
+                next
+            };
+            pool.push(term);
+        });
+        let range = (start, number(pool.len()));
+        self.words.insert(word, range);
+        range
+    }
+}
+
+fn number(count: usize) -> u32 {
+    u32::try_from(count).expect("a context has fewer than 2³² distinct words")
+}
+
+/// That a text says a term so many times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Said {
+    pub(super) term: u32,
+    pub(super) count: u32,
+}
+
+/// What each of many texts says, its terms sorted by their numbers.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    said: Vec<Said>,
+    ends: Vec<usize>,
+}
+
+impl Lists {
+    /// Adds a text that says `terms`, which this sorts.
+    pub(super) fn push(&mut self, terms: &mut [u32]) {
+        terms.sort_unstable();
+        let runs = terms.chunk_by(|a, b| a == b);
+        self.said.extend(runs.map(|run| Said { term: run[0], count: number(run.len()) }));
+        self.ends.push(self.said.len());
+    }
+
+    /// What the text at `index` says.
+    pub(super) fn get(&self, index: usize) -> &[Said] {
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.said[start..self.ends[index]]
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[Said]> {
+        (0..self.ends.len()).map(|index| self.get(index))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_say_the_terms_that_queries_ask_for() {
+        let text = "The retries of retryCount are retried";
+        let mut terms = Terms::new();
+        let mut found = Vec::new();
+        terms.read(text, &mut found);
+        let asked = super::super::Query::new(text);
+        assert_eq!(asked.terms().len(), terms.len());
+        let [retry, both, count] =
+            ["retri", "retrycount", "count"].map(|stem| terms.number(stem).unwrap());
+        assert_eq!(found, [retry, both, retry, count, retry]);
+
+        let mut lists = Lists::default();
+        lists.push(&mut []);
+        lists.push(&mut found);
+        assert_eq!(lists.get(0), []);
+        assert_eq!(lists.get(1).iter().map(|said| said.count).collect::<Vec<_>>(), [3, 1, 1]);
+        assert!(lists.get(1).is_sorted_by_key(|said| said.term));
+        assert_eq!(lists.iter().count(), 2);
+    }
+}
