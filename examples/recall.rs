@@ -78,7 +78,7 @@ fn run(command: &Command) -> Result<(), Problem> {
     }
     let store = FileRecall::open(&command.store)?;
     let handle: Handle = match command.handle.parse::<ShortHandle>() {
-        Ok(short) => store.find(&short)?,
+        Ok(short) => store.find(short)?,
         Err(_) => command.handle.parse()?,
     };
     let text = store.get(&handle)?;

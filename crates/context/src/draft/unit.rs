@@ -10,6 +10,13 @@ pub struct UnitId(pub(super) usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PartId(pub(super) usize);
 
+impl PartId {
+    /// The place of its segment in the context, counted from 0.
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
 /// Why a reducer drops a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -34,7 +34,7 @@ impl Seal {
     pub(super) fn is_known(&self, recall: &dyn RecallStore) -> Result<bool, ContextError> {
         let Some(seal) = &self.0 else { return Ok(false) };
         let handle = Handle::of(seal);
-        let candidates = recall.candidates(&handle.short());
+        let candidates = recall.candidates(handle.short());
         let candidates = candidates.map_err(|source| ContextError::Recall { source })?;
         Ok(candidates.contains(&handle))
     }

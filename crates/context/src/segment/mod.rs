@@ -93,6 +93,13 @@ impl Segment {
         Self::new(id, Kind::ToolResult, text).with_pair(pair)
     }
 
+    /// The same text as another kind, in the same role.
+    pub fn with_kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self.counted = CachedCount::default();
+        self
+    }
+
     /// Speaks in another role than the kind's usual one.
     pub fn with_role(mut self, role: Role) -> Self {
         self.role = role;

@@ -5,11 +5,12 @@ use std::ops::Range;
 use super::Kind;
 use super::calls;
 use crate::count::TokenCounter;
+use crate::structure::sentences;
 use crate::text::floor_char_boundary;
 
-/// A line longer than this is cut between sentences or words.
-const LONG_LINE: usize = 240;
-/// No piece is longer than this.
+/// A line of anything but prose is cut between sentences only where it is longer than this.
+const LONG_LINE: usize = 1024;
+/// No piece is longer than this, unless no place to cut it is safe.
 const MOST_BYTES: usize = 4096;
 
 /// The pieces that a text is cut into: lines, each with the blank lines that follow it, and the
@@ -34,15 +35,18 @@ impl Pieces {
     pub(crate) fn of(kind: Kind, text: &str, counter: &dyn TokenCounter) -> Self {
         match kind {
             Kind::ToolCall => Self::of_call(text, counter),
-            _ => Self::of_text(text, counter),
+            Kind::Code | Kind::Log | Kind::Json | Kind::ToolResult => {
+                Self::of_text(text, LONG_LINE, counter)
+            }
+            _ => Self::of_text(text, 0, counter),
         }
     }
 
-    fn of_text(text: &str, counter: &dyn TokenCounter) -> Self {
+    fn of_text(text: &str, long: usize, counter: &dyn TokenCounter) -> Self {
         let knows_cuts = counter.is_cut_safe("a\n", "b");
         let mut is_additive = knows_cuts;
         let mut ends = Vec::new();
-        for at in cuts(text) {
+        for at in cuts(text, long) {
             let is_safe = knows_cuts && counter.is_cut_safe(&text[..at], &text[at..]);
             let length = at - ends.last().copied().unwrap_or(0);
             // Where no place is safe, a piece grows up to its bound.
@@ -146,13 +150,15 @@ impl Pieces {
     }
 }
 
-/// Where a text may be cut, in order, without its two ends.
-fn cuts(text: &str) -> impl Iterator<Item = usize> {
+/// Where a text may be cut, in order, without its two ends; inside of lines that are longer than
+/// `long`, too.
+fn cuts(text: &str, long: usize) -> impl Iterator<Item = usize> {
     let mut line_start = 0;
     line_ends(text).flat_map(move |end| {
         let line = line_start..end;
         line_start = end;
-        inside(text, line).chain((end < text.len()).then_some(end))
+        let sentences = (line.len() > long).then(|| inside(text, line));
+        sentences.into_iter().flatten().chain((end < text.len()).then_some(end))
     })
 }
 
@@ -182,47 +188,27 @@ fn line_ends(text: &str) -> impl Iterator<Item = usize> {
     })
 }
 
-/// The cuts inside a line that is too long for one piece.
+/// The ends of the sentences in a line but for the last, and of as much as makes a piece.
 fn inside(text: &str, line: Range<usize>) -> impl Iterator<Item = usize> {
     let mut start = line.start;
-    let is_long = line.len() > LONG_LINE;
-    std::iter::from_fn(move || {
-        if !is_long {
-            return None;
-        }
-        let rest = &text[start..line.end];
-        let end = sentence_end(rest)?;
-        start += end;
-        (start < line.end).then_some(start)
-    })
+    sentences(&text[line.clone()])
+        .flat_map(move |sentence| {
+            let (mut at, end) = (start, start + sentence.len());
+            start = end;
+            std::iter::from_fn(move || {
+                at = if at == end { return None } else { at + piece_end(&text[at..end]) };
+                Some(at)
+            })
+        })
+        .take_while(move |at| *at < line.end)
 }
 
-/// The end of the first sentence, or of as much as makes a piece; none where all of it is one.
-fn sentence_end(text: &str) -> Option<usize> {
-    let bytes = text.as_bytes();
-    let mut space = None;
-    for at in 1..bytes.len().min(MOST_BYTES) {
-        if bytes[at] != b' ' || !bytes[at - 1].is_ascii_graphic() {
-            continue;
-        }
-        space = Some(at);
-        if ends_sentence(&bytes[..at]) && begins_sentence(&text[at..]) {
-            return Some(at);
-        }
+/// Where a text is cut so that no piece is too long: before a space, if there is one.
+fn piece_end(text: &str) -> usize {
+    if text.len() <= MOST_BYTES {
+        return text.len();
     }
-    if bytes.len() <= MOST_BYTES {
-        return None;
-    }
-    Some(space.unwrap_or_else(|| floor_char_boundary(text, MOST_BYTES)))
-}
-
-fn ends_sentence(bytes: &[u8]) -> bool {
-    let closing = |byte: &u8| matches!(byte, b'"' | b'\'' | b')' | b']');
-    let end = bytes.iter().rposition(|byte| !closing(byte));
-    end.is_some_and(|end| matches!(bytes[end], b'.' | b'!' | b'?'))
-}
-
-fn begins_sentence(text: &str) -> bool {
-    let first = text.trim_start_matches(' ').chars().next();
-    first.is_some_and(|c| c.is_uppercase() || c.is_numeric() || matches!(c, '"' | '\'' | '(' | '['))
+    let end = floor_char_boundary(text, MOST_BYTES);
+    let space = text[..end].rfind(' ').filter(|space| *space > 0);
+    space.unwrap_or(end)
 }

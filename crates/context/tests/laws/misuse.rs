@@ -141,7 +141,7 @@ impl RecallStore for FullDisk {
         Err(RecallError::Unknown { handle: *handle })
     }
 
-    fn candidates(&self, _: &ShortHandle) -> Result<Vec<Handle>, RecallError> {
+    fn candidates(&self, _: ShortHandle) -> Result<Vec<Handle>, RecallError> {
         Ok(Vec::new())
     }
 }

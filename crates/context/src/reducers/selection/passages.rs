@@ -1,0 +1,117 @@
+use std::ops::Range;
+
+use super::choice::Choice;
+use crate::reducers::{Draft, Part, PartId};
+use crate::relevance::{Passage, Worth, select, worth};
+use crate::segment::Priority;
+
+/// A turn of more tokens is chosen by its lines and sentences.
+const LONG_TURN: usize = 400;
+
+/// What a selection chooses from, in order.
+pub(super) struct Passages {
+    items: Vec<Item>,
+}
+
+/// Some adjacent pieces of a part, which are chosen together.
+struct Item {
+    part: PartId,
+    pieces: Range<usize>,
+    /// Their bytes in the part's text.
+    bytes: Range<usize>,
+    tokens: u32,
+    priority: Priority,
+    is_kept: bool,
+}
+
+impl Passages {
+    pub(super) fn of(draft: &Draft<'_>) -> Self {
+        let mut items = Vec::new();
+        for unit in draft.units() {
+            let priority = unit.priority();
+            for part in unit.parts() {
+                items.extend(Item::all_of(&part, priority));
+            }
+        }
+        items.sort_by_key(|item| (item.part, item.pieces.start));
+        Self { items }
+    }
+
+    /// What each of them is worth for the query of the draft.
+    pub(super) fn worth(&self, draft: &Draft<'_>) -> Worth {
+        worth(&self.passages(draft), draft.query())
+    }
+
+    /// Those of the highest priority that fit, then those of the next one.
+    pub(super) fn choose(&self, draft: &Draft<'_>, worth: &Worth, room: usize) -> Choice {
+        let mut passages = self.passages(draft);
+        let mut kept: Vec<bool> = self.items.iter().map(|item| item.is_kept).collect();
+        let mut tiers: Vec<Priority> = self.items.iter().map(|item| item.priority).collect();
+        tiers.sort_unstable();
+        tiers.dedup();
+        let mut room = room;
+        for tier in tiers.into_iter().rev() {
+            for (passage, item) in passages.iter_mut().zip(&self.items) {
+                passage.tokens = if item.priority == tier { item.tokens } else { u32::MAX };
+            }
+            let chosen = select(worth, &passages, &kept, room.min(u32::MAX as usize - 1) as u64);
+            let added = self.items.iter().zip(chosen.iter().zip(&kept));
+            let taken = added.filter(|(_, (now, before))| **now && !**before);
+            room = room.saturating_sub(taken.map(|(item, _)| item.tokens as usize).sum());
+            kept = chosen;
+        }
+        let stays = self.items.iter().zip(kept);
+        Choice::of(stays.filter(|(_, stays)| *stays).map(|(item, _)| (item.part, item.pieces.clone())))
+    }
+
+    fn passages<'d>(&self, draft: &'d Draft<'_>) -> Vec<Passage<'d>> {
+        self.items.iter().map(|item| item.passage(draft)).collect()
+    }
+}
+
+impl Item {
+    /// The items of a part: all of a turn, or line by line.
+    fn all_of(part: &Part<'_>, priority: Priority) -> Vec<Self> {
+        let is_whole =
+            part.is_kept() || (part.segment().kind().is_turn() && part.tokens() <= LONG_TURN);
+        let mut items: Vec<Self> = Vec::new();
+        let mut at = 0;
+        for (index, piece) in part.pieces().enumerate() {
+            let start = at;
+            at += piece.lead.len() + piece.text.len();
+            if piece.is_gone {
+                continue;
+            }
+            let tokens = u32::try_from(piece.tokens).unwrap_or(u32::MAX);
+            match items.last_mut().filter(|last| is_whole && last.pieces.end == index) {
+                Some(last) => {
+                    last.pieces.end = index + 1;
+                    last.bytes.end = at;
+                    last.tokens = last.tokens.saturating_add(tokens);
+                }
+                None => items.push(Self {
+                    part: part.id(),
+                    pieces: index..index + 1,
+                    bytes: start..at,
+                    tokens,
+                    priority,
+                    is_kept: part.is_kept(),
+                }),
+            }
+        }
+        items
+    }
+
+    fn passage<'d>(&self, draft: &'d Draft<'_>) -> Passage<'d> {
+        let part = draft.part(self.part);
+        let segment = part.segment();
+        Passage {
+            text: &part.text()[self.bytes.clone()],
+            title: segment.source().map_or("", |source| source.name()),
+            speaker: segment.speaker().unwrap_or(""),
+            time: segment.time().unwrap_or(""),
+            segment: self.part.index(),
+            tokens: self.tokens,
+        }
+    }
+}
