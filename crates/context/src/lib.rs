@@ -38,15 +38,17 @@
 //!   its parts.
 //! - Recall: [`RecallStore`] in memory or in files, [`excerpt`] for parts of a text, and [`Marker`] for
 //!   what stands where something went.
+//! - Code: [`code`], the outline of a source text by its grammar.
 //!
 //! The text that stays carries no marks where something went: what went is in the [`Report`].
 
+pub mod code;
 mod count;
 mod draft;
 mod error;
+mod fixed;
 mod hash;
 pub mod messages;
-mod fixed;
 mod optimizer;
 mod recall;
 pub mod reducers;
@@ -64,11 +66,11 @@ pub use optimizer::{
     ContextOptimizer, ContextOptimizerBuilder, DropReason, Dropped, Marked, ReducedContext,
     ReducerReport, Report, Shortened,
 };
+pub use recall::excerpt;
 pub use recall::{
     Damage, FileRecall, FileRecallError, Handle, Left, Marker, MemoryRecall, NoHandle, RecallError,
     RecallStore, ShortHandle,
 };
-pub use recall::excerpt;
 pub use segment::{Kind, LineRange, PairId, Priority, Retention, Role, Segment, SegmentId, Source};
 pub use structure::{Block, Blocks, OutlineLine, blocks, outline, sentences};
 

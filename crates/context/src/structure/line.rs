@@ -3,25 +3,25 @@ const TAB: usize = 4;
 
 /// A line with its terminator, as far as indentation and punctuation tell.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Line<'t> {
-    pub(super) text: &'t str,
+pub(crate) struct Line<'t> {
+    pub(crate) text: &'t str,
 }
 
-pub(super) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
     text.split_inclusive('\n').map(|text| Line { text })
 }
 
 impl<'t> Line<'t> {
-    pub(super) fn trimmed(self) -> &'t str {
+    pub(crate) fn trimmed(self) -> &'t str {
         self.text.trim()
     }
 
-    pub(super) fn is_blank(self) -> bool {
+    pub(crate) fn is_blank(self) -> bool {
         self.trimmed().is_empty()
     }
 
     /// The columns before the first character that is not a space or tab.
-    pub(super) fn indentation(self) -> usize {
+    pub(crate) fn indentation(self) -> usize {
         let mut column = 0;
         for byte in self.text.bytes() {
             match byte {
@@ -34,7 +34,7 @@ impl<'t> Line<'t> {
     }
 
     /// Whether it ends what earlier lines opened, as `}` and `) -> T {` do.
-    pub(super) fn closes(self) -> bool {
+    pub(crate) fn closes(self) -> bool {
         let trimmed = self.text.trim_start();
         trimmed.starts_with(['}', ')', ']']) || trimmed.starts_with("</")
     }

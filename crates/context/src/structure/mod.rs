@@ -1,7 +1,7 @@
 //! What a text shows of its structure by blank lines and indentation alone, in any language.
 
 mod blocks;
-mod line;
+pub(crate) mod line;
 mod outline;
 mod sentences;
 

@@ -23,7 +23,9 @@ impl Choice {
         let units = draft.units().filter(|unit| !unit.is_kept());
         let staying = units.filter(|unit| unit.parts().any(|part| self.has(part.id())));
         let parts = staying.flat_map(|unit| unit.parts());
-        parts.map(|part| draft.tokens_without(part.id(), |piece| self.drops(part.id(), piece))).sum()
+        parts
+            .map(|part| draft.tokens_without(part.id(), |piece| self.drops(part.id(), piece)))
+            .sum()
     }
 
     pub(super) fn apply(&self, draft: &mut Draft<'_>) -> Result<(), ContextError> {

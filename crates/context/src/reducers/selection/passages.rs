@@ -61,7 +61,9 @@ impl Passages {
             kept = chosen;
         }
         let stays = self.items.iter().zip(kept);
-        Choice::of(stays.filter(|(_, stays)| *stays).map(|(item, _)| (item.part, item.pieces.clone())))
+        Choice::of(
+            stays.filter(|(_, stays)| *stays).map(|(item, _)| (item.part, item.pieces.clone())),
+        )
     }
 
     fn passages<'d>(&self, draft: &'d Draft<'_>) -> Vec<Passage<'d>> {
