@@ -23,7 +23,7 @@ fn kept(scores: [u64; 3], room: usize) -> String {
 #[test]
 fn signatures_come_before_bodies() {
     assert_eq!(kept([9, 9, 9], 0), "");
-    assert_eq!(kept([1, 1, 9], 6), "1-1 3-4 6-6".replace("1-1 3-4 6-6", "1-1 3-3 7-7 9-9"));
+    assert_eq!(kept([1, 1, 9], 6), "1-1 3-3 7-7 9-9");
     assert_eq!(kept([9, 9, 9], 9), "1-1 3-4 6-7 9-9");
 }
 

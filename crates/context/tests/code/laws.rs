@@ -144,7 +144,7 @@ fn deep_nesting_takes_no_stack() {
         format!("fn a() {{\n{}", "{".repeat(deep)),
         "(".repeat(deep),
         "[\n".repeat(deep),
-        "fn a() {\n".repeat(deep / 10),
+        "fn a() {\n".repeat(deep / 50),
         (0..400).map(|depth| " ".repeat(depth) + "def a():\n").collect(),
     ];
     for text in &texts {

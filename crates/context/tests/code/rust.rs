@@ -49,7 +49,6 @@ Import 3-3
 Constant LIMIT 4-4
 Type Unit 5-5
 Type Draw 6-13
-  Type Ink 7-7
   Constant SIZE 8-8
   Method draw 9-9
   Method twice 10-12
@@ -62,9 +61,7 @@ Module 32-34
   Function abs 33-33
 Function größe 35-36
 ";
-    let found = items(Language::Rust, text);
-    // A trait's own type is one of its lines.
-    assert_eq!(found, expected.replace("  Type Ink 7-7\n", ""));
+    assert_eq!(items(Language::Rust, text), expected);
 }
 
 #[test]
@@ -132,8 +129,8 @@ mod tests {
     fn helper() {}
 }
 ";
-    let expected = "Module tests 1-10\n  Import x\n  Test works 3-6\n  Function helper 8-9\n";
-    assert_eq!(items(Language::Rust, text), expected.replace("  Import x\n", ""));
+    let expected = "Module tests 1-10\n  Test works 3-6\n  Function helper 8-9\n";
+    assert_eq!(items(Language::Rust, text), expected);
 }
 
 #[test]
@@ -190,6 +187,6 @@ fn what_lies_beyond_the_bound_is_outlined_by_indentation() {
     assert_eq!(beyond.last(), text.lines().count());
     assert!((1..20_000).all(|n| outline.items()[n].lines.first() == 4 * n + 1));
     assert_eq!(outline.items().len(), 20_000);
-    let ending = text[..text.len() / 2].to_owned() + &"x".repeat(1 << 20);
-    assert!(code_outline(Language::Rust, &ending).items().len() > 9_000);
+    let one_line = "x".repeat(1 << 20);
+    assert_eq!(code_outline(Language::Rust, &one_line).unread().len(), 1);
 }
