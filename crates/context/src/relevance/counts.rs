@@ -1,9 +1,8 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use rust_stemmers::{Algorithm, Stemmer};
-
 use super::Query;
+use super::stem::English;
 use super::words::{each_form, each_word};
 
 /// How often a text says each term of a query.
@@ -40,7 +39,7 @@ impl TermCounts {
 /// Only a word that begins like a term is stemmed, and each of those once.
 pub struct Scanner<'q> {
     query: &'q Query,
-    stemmer: Stemmer,
+    stemmer: English,
     openings: Openings,
     known: HashMap<Box<str>, Option<usize>>,
     buffer: String,
@@ -57,7 +56,7 @@ impl<'q> Scanner<'q> {
         }
         Self {
             query,
-            stemmer: Stemmer::create(Algorithm::English),
+            stemmer: English::new(),
             openings,
             known: HashMap::new(),
             buffer: String::new(),
@@ -233,7 +232,7 @@ mod tests {
 
     /// Stems every form of every word.
     fn naive(query: &Query, text: &str) -> TermCounts {
-        let stemmer = Stemmer::create(Algorithm::English);
+        let mut stemmer = English::new();
         let mut found = TermCounts { length: 0, counts: vec![0; query.terms().len()] };
         let mut buffer = String::new();
         each_word(text, |word| {

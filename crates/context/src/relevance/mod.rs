@@ -33,6 +33,7 @@ mod hop;
 mod passage;
 mod prior;
 mod query;
+mod stem;
 mod stop;
 mod terms;
 mod words;

@@ -1,10 +1,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rust_stemmers::{Algorithm, Stemmer};
 use serde::{Deserialize, Serialize};
 
 use super::counts::{Scanner, TermCounts};
+use super::stem::English;
 use super::stop::is_stop_word;
 use super::words::{each_form, each_word};
 
@@ -30,7 +30,7 @@ pub struct Query {
 impl Query {
     /// The query of a question, in any words.
     pub fn new(question: &str) -> Self {
-        let stemmer = Stemmer::create(Algorithm::English);
+        let mut stemmer = English::new();
         let mut terms = Vec::new();
         let mut buffer = String::new();
         each_word(question, |word| {

@@ -1,7 +1,6 @@
 use std::collections::HashMap;
 
-use rust_stemmers::{Algorithm, Stemmer};
-
+use super::stem::English;
 use super::stop::is_stop_word;
 use super::words::{each_form, each_word};
 
@@ -10,7 +9,7 @@ use super::words::{each_form, each_word};
 /// The terms are those of a [`Query`](super::Query): stems in lower case, without stop words, and
 /// of an identifier its parts too. Their numbers count up from 0 in the order in which they are met.
 pub(super) struct Terms<'t> {
-    stemmer: Stemmer,
+    stemmer: English,
     /// Where the terms of a word are in `pool`.
     words: HashMap<&'t str, (u32, u32)>,
     pool: Vec<u32>,
@@ -21,7 +20,7 @@ pub(super) struct Terms<'t> {
 impl<'t> Terms<'t> {
     pub(super) fn new() -> Self {
         Self {
-            stemmer: Stemmer::create(Algorithm::English),
+            stemmer: English::new(),
             words: HashMap::new(),
             pool: Vec::new(),
             numbers: HashMap::new(),
