@@ -62,6 +62,11 @@ pub(super) fn each_form(word: &str, buffer: &mut String, mut visit: impl FnMut(&
 
 fn lower_into(word: &str, buffer: &mut String) {
     buffer.clear();
+    if word.is_ascii() && !word.contains('_') {
+        buffer.push_str(word);
+        buffer.make_ascii_lowercase();
+        return;
+    }
     for c in word.chars().filter(|&c| c != '_') {
         buffer.extend(c.to_lowercase());
     }
