@@ -27,7 +27,8 @@ use reading::Reading;
 /// the call's pair. Parallel calls are pairs of their own, so any of them can go. The first segment
 /// of a message is named by the message's `id`, or else by its index; further ones have `.1`, `.2`
 /// and so on after it. `pinned`, `time` and `name` are read where a host adds them. A result whose
-/// message names no call is a document, whose title is its `name`.
+/// message names no call is a document, whose title is its `name` and whose kind is
+/// [detected](crate::Kind::detect).
 ///
 /// What has no text (images, the model's thinking, parts of an unknown type) is no segment, is not
 /// counted, and goes when the last segment of its message goes. A message without any segment

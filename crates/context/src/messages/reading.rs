@@ -120,7 +120,8 @@ impl Reading {
 
     /// A text that is material: its name is its source.
     pub(super) fn document(&mut self, head: &mut Head, part: Part, text: String) {
-        let segment = Segment::new(self.next_id(head), Kind::File, text).with_role(Role::Tool);
+        let kind = Kind::detect(&text, head.name.as_deref());
+        let segment = Segment::new(self.next_id(head), kind, text).with_role(Role::Tool);
         let segment = match &head.name {
             Some(name) => segment.with_source(Source::new(name.as_str())),
             None => segment,

@@ -2,6 +2,7 @@
 
 mod cache;
 mod calls;
+mod detect;
 mod ids;
 mod kind;
 mod pieces;

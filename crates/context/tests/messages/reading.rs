@@ -110,6 +110,16 @@ fn an_id_that_is_made_up_is_never_one_that_is_given() {
 }
 
 #[test]
+fn documents_are_of_the_kind_that_they_look_like() {
+    let json = r#"[{"role":"tool","name":"app","content":"04:05:06 it has begun\n"},
+        {"role":"tool","name":"src/main.rs","content":"fn main() {}"},
+        {"role":"tool","content":"{\"a\": 1}"}]"#;
+    let transcript = Transcript::openai(json).unwrap();
+    let kinds: Vec<Kind> = transcript.segments().iter().map(Segment::kind).collect();
+    assert_eq!(kinds, [Kind::Log, Kind::Code, Kind::Json]);
+}
+
+#[test]
 fn a_value_is_read_as_its_text_is() {
     let value = serde_json::json!({"system": "s", "messages": [{"role": "user", "content": "a"}]});
     let transcript = Transcript::anthropic_value(&value).unwrap();
