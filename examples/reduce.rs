@@ -30,7 +30,7 @@ mod reduction;
 
 use std::process::ExitCode;
 
-use command::{Command, Task};
+use command::Command;
 use input::Context;
 use problem::Problem;
 use reduction::Reduction;

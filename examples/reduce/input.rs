@@ -61,7 +61,7 @@ impl Context {
 
 /// The kind of a text; none where it is a conversation.
 fn looks_like(text: &str, name: Option<&str>) -> Option<Kind> {
-    let kind = if name.is_some_and(|name| name.ends_with("log")) { Kind::Log } else { Kind::Json };
+    let kind = Kind::detect(text, name);
     let is_conversation = kind == Kind::Json && Transcript::openai(text).is_ok();
     (!is_conversation).then_some(kind)
 }
