@@ -193,7 +193,10 @@ impl Walk<'_> {
             (_, Some(head)) => Some(head.clamp(rows.first, last)),
             (_, None) => Some(last),
         };
-        let doc = shape.doc.or(above);
+        let inside = shape.doc.filter(|doc| doc.first <= rows.last);
+        // A string that nothing ends is longer than what is left of the text.
+        let inside = inside.map(|doc| Span { last: doc.last.min(rows.last), ..doc });
+        let doc = inside.or(above);
         let begins = doc
             .filter(|doc| doc.first == first && head.is_some())
             .map_or(first, |doc| doc.last + 1);
