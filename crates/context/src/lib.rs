@@ -36,8 +36,8 @@
 //! - Relevance: [`relevance`], whose statistics can be gathered in parallel.
 //! - Structure: [`blocks`] splits a text into parts worth selecting, [`outline`] lists what names
 //!   its parts.
-//! - Recall: [`RecallStore`] in memory or in files, [`excerpt`] for parts of a text, and [`Marker`] for
-//!   what stands where something went.
+//! - Recall: [`RecallStore`] in memory or in files, [`excerpt`] for parts of a text, [`Marker`] for
+//!   what stands where something went, and `RecallTool` (feature `tools`) for a model.
 //! - Code: [`code`], the outline of a source text by its grammar.
 //!
 //! The text that stays carries no marks where something went: what went is in the [`Report`].
@@ -66,6 +66,8 @@ pub use optimizer::{
     ContextOptimizer, ContextOptimizerBuilder, DropReason, Dropped, Marked, ReducedContext,
     ReducerReport, Report, Shortened,
 };
+#[cfg(feature = "tools")]
+pub use recall::RecallTool;
 pub use recall::excerpt;
 pub use recall::{
     Damage, FileRecall, FileRecallError, Handle, Left, Marker, MemoryRecall, NoHandle, RecallError,

@@ -81,6 +81,24 @@ impl Needle {
         words.sort_by_key(|word| std::cmp::Reverse(word.len()));
         (!words.is_empty()).then_some(Self { words })
     }
+
+    /// The byte of a line at which its longest word begins, or 0.
+    #[cfg(feature = "tools")]
+    pub(super) fn place_in(&self, line: &str) -> usize {
+        let Some(word) = self.words.first() else { return 0 };
+        let mut folded = String::with_capacity(line.len());
+        folded.extend(lower(line));
+        let Some(place) = folded.find(word.as_str()) else { return 0 };
+        // A letter may be longer in another case.
+        let mut at = 0;
+        for (index, c) in line.char_indices() {
+            if at >= place {
+                return index;
+            }
+            at += c.to_lowercase().map(char::len_utf8).sum::<usize>();
+        }
+        0
+    }
 }
 
 /// A line that a search shows.

@@ -6,6 +6,8 @@ mod file;
 mod handle;
 mod marker;
 mod memory;
+#[cfg(feature = "tools")]
+mod tool;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,6 +17,8 @@ pub use file::{Damage, FileRecall, FileRecallError};
 pub use handle::{Handle, NoHandle, ShortHandle};
 pub use marker::{Left, Marker};
 pub use memory::MemoryRecall;
+#[cfg(feature = "tools")]
+pub use tool::RecallTool;
 
 /// Keeps texts by their content.
 ///

@@ -9,6 +9,7 @@ mod excerpts;
 mod files;
 mod markers;
 mod processes;
+mod tool;
 
 use maniple_context::{Handle, RecallStore};
 
