@@ -88,18 +88,6 @@ fn what_the_dead_left_is_removed_unless_somebody_writes() {
 }
 
 #[test]
-fn a_name_that_is_taken_by_the_dead_is_passed_over() {
-    let root = tempfile::tempdir().unwrap();
-    let store = FileRecall::open(root.path()).unwrap();
-    let own = std::process::id();
-    for number in 0..200 {
-        fs::write(root.path().join(format!("new-{own}-{number}")), "").unwrap();
-    }
-    let handle = put(&store, "kept");
-    assert_eq!(*store.get(&handle).unwrap(), *"kept");
-}
-
-#[test]
 fn what_another_writes_is_found_in_a_directory_that_was_long_at_rest() {
     let root = tempfile::tempdir().unwrap();
     put(&FileRecall::open(root.path()).unwrap(), "old");

@@ -189,3 +189,21 @@ fn private_dir() -> DirBuilder {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_taken_by_the_dead_is_passed_over() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = Directory::open(root.path().to_owned()).unwrap();
+        let next = NEXT.load(Ordering::Relaxed);
+        let taken = (next..next + 10)
+            .map(|number| root.path().join(format!("{TEMPORARY}{}-{number}", process::id())));
+        let taken: Vec<_> = taken.inspect(|path| fs::write(path, "theirs").unwrap()).collect();
+        let (path, _) = directory.create_temporary().unwrap();
+        assert!(!taken.contains(&path));
+        assert!(taken.iter().all(|path| fs::read(path).unwrap() == b"theirs"));
+    }
+}
