@@ -30,6 +30,7 @@ struct Level {
     length: u64,
 }
 
+const FEW: u64 = 32;
 /// How often a term of the title counts.
 const TITLE_WEIGHT: u32 = 2;
 
@@ -134,7 +135,13 @@ impl Level {
             lengths.push(length);
         }
         let count = lengths.len() as u64;
-        let rarities = frequencies.iter().map(|frequency| rarity(count, *frequency)).collect();
+        // Most terms are in few texts, and a logarithm is slow.
+        let few: Vec<u64> = (0..FEW).map(|frequency| rarity(count, frequency)).collect();
+        let of = |frequency: u64| match usize::try_from(frequency).ok().and_then(|at| few.get(at)) {
+            Some(known) => *known,
+            None => rarity(count, frequency),
+        };
+        let rarities = frequencies.into_iter().map(of).collect();
         Self { rarities, length: lengths.iter().sum(), lengths }
     }
 

@@ -67,6 +67,9 @@ impl Worth {
 /// what the best passages lead to. In any case it weighs what is asked for more often: rare words,
 /// openings, numbers and answers. Without a query, what is said for the first time is worth more.
 ///
+/// A passage that is the question itself, or repeats it, is better left out: the others are measured
+/// by the best, and nothing answers as well.
+///
 /// The time is linear in the text. The weights are few and coarse; none is for one kind of text.
 ///
 /// ```

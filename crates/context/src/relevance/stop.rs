@@ -12,9 +12,12 @@ const STOP: &[&str] = &[
     "you", "your",
 ];
 
+/// In bytes.
+const LONGEST: usize = 7;
+
 /// Whether a lower-case word is left out of queries.
 pub(super) fn is_stop_word(word: &str) -> bool {
-    STOP.binary_search(&word).is_ok()
+    word.len() <= LONGEST && STOP.binary_search(&word).is_ok()
 }
 
 #[cfg(test)]
