@@ -34,11 +34,12 @@
 //! - Messages of `OpenAI` and Anthropic as segments, and back: [`messages`].
 //! - Reducers: [`reducers`], for writing one too.
 //! - Relevance: [`relevance`], whose statistics can be gathered in parallel.
-//! - Structure: [`blocks`] splits a text into parts worth selecting, [`outline`] lists what names
-//!   its parts.
+//! - Selection: [`select`], for what is worth most under a budget.
+//! - Structure: [`blocks`] and [`sentences`] split a text into parts worth selecting, [`outline`]
+//!   lists what names its parts.
+//! - Code: [`code`], the outline of a source text by its grammar.
 //! - Recall: [`RecallStore`] in memory or in files, [`excerpt`] for parts of a text, [`Marker`] for
 //!   what stands where something went, and `RecallTool` (feature `tools`) for a model.
-//! - Code: [`code`], the outline of a source text by its grammar.
 //!
 //! The text that stays carries no marks where something went: what went is in the [`Report`].
 
