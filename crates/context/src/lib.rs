@@ -61,6 +61,8 @@ mod structure;
 pub mod testkit;
 mod text;
 
+#[cfg(feature = "bpe")]
+pub use count::Bpe;
 pub use count::{Encoding, Tiktoken, TokenCounter, UnknownEncoding};
 pub use error::ContextError;
 pub use optimizer::{

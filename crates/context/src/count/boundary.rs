@@ -73,9 +73,12 @@ fn is_line_end(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::count::samples::texts;
     use crate::{Encoding, Tiktoken, TokenCounter};
 
     fn whole(encoding: Encoding, text: &str) -> usize {
@@ -83,23 +86,6 @@ mod tests {
             Encoding::O200kBase => tiktoken_rs::o200k_base_singleton().count_ordinary(text),
             Encoding::Cl100kBase => tiktoken_rs::cl100k_base_singleton().count_ordinary(text),
         }
-    }
-
-    /// Texts of what the patterns treat in different ways, in every order.
-    fn texts() -> impl Strategy<Value = String> {
-        let unit = prop_oneof![
-            4 => "[a-zA-Z]{1,8}",
-            2 => "[0-9]{1,5}",
-            6 => r"[ \n\t\r]{1,4}",
-            2 => r"\r\n( {0,4}|\t)",
-            2 => r"['!./{}(\[;:\-]{1,3}",
-            2 => r"[!;})]{0,2}(\r?\n){1,2}/{0,3}[a-z/*]?",
-            1 => r"'(s|S|ll|LL|Re|t|d|VE|ſ)",
-            1 => "[é中文語ǅªʰ\u{301}\u{903}²Ⅷ。「」¿]{1,3}",
-            1 => "[\u{a0}\u{3000}\u{2028}\u{85}\u{b}\u{c}]{1,2}",
-            1 => r"\PC{1,3}",
-        ];
-        proptest::collection::vec(unit, 1..24).prop_map(|units| units.concat())
     }
 
     proptest! {
@@ -152,6 +138,21 @@ mod tests {
             for pair in kept.windows(2) {
                 prop_assert!(no_token_crosses(pair[0], pair[1]), "{:?}", pair);
             }
+        }
+
+        #[test]
+        fn finding_the_pieces_takes_linear_time(
+            units in proptest::collection::vec((texts(), 1..20_000_usize), 1..4),
+        ) {
+            let text: String = units.iter().map(|(unit, times)| unit.repeat(*times)).collect();
+            let asked = Cell::new(0_usize);
+            let cut = |left: &str, right: &str| {
+                asked.set(asked.get() + 1);
+                no_token_crosses(left, right)
+            };
+            let pieces = pieces(&text, cut).count();
+            prop_assert!(asked.get() <= 2 * text.len() + PIECE_BYTES, "{}", asked.get());
+            prop_assert!(pieces <= 2 + 2 * text.len() / PIECE_BYTES, "{pieces} pieces");
         }
 
         #[test]

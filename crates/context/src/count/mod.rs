@@ -1,10 +1,16 @@
 //! How many tokens a text costs.
 
 mod boundary;
+#[cfg(feature = "bpe")]
+mod bpe;
+#[cfg(test)]
+mod samples;
 mod tiktoken;
 
 use std::fmt;
 
+#[cfg(feature = "bpe")]
+pub use bpe::Bpe;
 pub use tiktoken::{Encoding, Tiktoken, UnknownEncoding};
 
 /// Counts the tokens of a text as one model's tokenizer would.
