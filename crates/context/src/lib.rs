@@ -30,7 +30,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! - Counting: [`TokenCounter`] and [`Tiktoken`].
+//! - Counting: [`TokenCounter`] and [`Tiktoken`]; [`Estimate`] where about is enough.
 //! - Messages of `OpenAI` and Anthropic as segments, and back: [`messages`].
 //! - Reducers: [`reducers`], for writing one too.
 //! - Relevance: [`relevance`], whose statistics can be gathered in parallel.
@@ -63,7 +63,7 @@ mod text;
 
 #[cfg(feature = "bpe")]
 pub use count::Bpe;
-pub use count::{Encoding, Tiktoken, TokenCounter, UnknownEncoding};
+pub use count::{Encoding, Estimate, Tiktoken, TokenCounter, UnknownEncoding};
 pub use error::ContextError;
 pub use optimizer::{
     ContextOptimizer, ContextOptimizerBuilder, DropReason, Dropped, Marked, ReducedContext,

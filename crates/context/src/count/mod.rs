@@ -3,6 +3,7 @@
 mod boundary;
 #[cfg(feature = "bpe")]
 mod bpe;
+mod estimate;
 #[cfg(test)]
 mod samples;
 mod tiktoken;
@@ -11,12 +12,13 @@ use std::fmt;
 
 #[cfg(feature = "bpe")]
 pub use bpe::Bpe;
+pub use estimate::Estimate;
 pub use tiktoken::{Encoding, Tiktoken, UnknownEncoding};
 
 /// Counts the tokens of a text as one model's tokenizer would.
 ///
 /// A count is exact for the encoding that it names. Whatever only estimates is not a
-/// `TokenCounter`. The same text must always count the same, for counts are cached.
+/// `TokenCounter` but an [`Estimate`]. The same text must always count the same, for counts are cached.
 pub trait TokenCounter: fmt::Debug + Send + Sync {
     /// The number of tokens of `text`, all of it taken as ordinary text.
     fn count(&self, text: &str) -> usize;
