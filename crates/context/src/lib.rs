@@ -37,6 +37,7 @@
 //! - Selection: [`select`], for what is worth most under a budget.
 //! - Structure: [`blocks`] and [`sentences`] split a text into parts worth selecting, [`outline`]
 //!   lists what names its parts.
+//! - Formats: [`logs`] folds a log to what it says, [`json`] writes and samples tables.
 //! - Code: [`code`], the outline of a source text by its grammar.
 //! - Recall: [`RecallStore`] in memory or in files, [`excerpt`] for parts of a text, [`Marker`] for
 //!   what stands where something went, and `RecallTool` (feature `tools`) for a model.
@@ -49,6 +50,8 @@ mod draft;
 mod error;
 mod fixed;
 mod hash;
+pub mod json;
+pub mod logs;
 pub mod messages;
 mod optimizer;
 mod recall;

@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
 mod budget;
+mod bytes;
 mod contexts;
 mod counting;
 mod kept;
 mod misuse;
+mod readers;
 mod reducers;
 mod report;
 mod sizes;
