@@ -107,18 +107,21 @@ const NOTABLE_ALONE: &[&str] =
     &["bad", "dead", "down", "drop", "dropped", "lost", "null", "reset", "slow", "stuck", "wrong"];
 /// Two words, of which neither says it alone.
 const ALARMING_PAIRS: &[(&str, &str)] = &[
-    ("can", "t"),
     ("broken", "pipe"),
+    ("can", "t"),
     ("could", "not"),
+    ("no", "response"),
     ("no", "route"),
     ("no", "space"),
     ("no", "such"),
+    ("not", "exist"),
     ("not", "found"),
     ("not", "permitted"),
+    ("not", "responding"),
     ("out", "of"),
     ("timed", "out"),
 ];
-const LONGEST_IN_PAIR: usize = 9;
+const LONGEST_IN_PAIR: usize = 10;
 /// Marks of a level that are one letter, alone among the first words or before digits or a slash.
 const LEVEL_WITHIN: usize = 6;
 
@@ -208,6 +211,7 @@ mod tests {
             "level=warning msg=x",
             "java.io.IOException",
             "the request timed out",
+            "file does not exist",
             "01-02 10:00:00 12 13 E Tag: x",
         ] {
             assert_eq!(judge(text), Severity::Alarm, "{text}");
