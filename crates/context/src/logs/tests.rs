@@ -49,12 +49,12 @@ fn words_are_values_only_with_evidence() {
     let mut log = String::new();
     for at in 0..20 {
         let _ = writeln!(log, "login of user {} accepted on port {at}", users[at % 5]);
-        let _ = writeln!(log, "link on port eth{at} is {}", ["up", "down"][at % 2]);
+        let _ = writeln!(log, "link on port eth{at} is {}", ["red", "blue"][at % 2]);
     }
     let found = lines(&log, 2_000);
     assert_eq!(found.len(), 3, "{found:#?}");
     assert!(found[0].contains("user ann<bob|cid|dan|…> accepted on port 0<0..19>"), "{found:#?}");
-    assert!(found[1].ends_with("is up") && found[2].ends_with("is down"), "{found:#?}");
+    assert!(found[1].ends_with("is red") && found[2].ends_with("is blue"), "{found:#?}");
 }
 
 #[test]
@@ -88,13 +88,14 @@ fn what_is_no_alarm_and_frequent_is_left_out_first() {
             let _ = writeln!(log, "{word} {word}ing the {word}ful thing is done by {word}");
         }
     }
-    log.push_str("could not open the file: permission denied\n");
+    let alarm = "could not open the file that all of this is about: permission denied\n";
+    log.push_str(&alarm.repeat(400));
     let folded = LogFold::new(&log).render(&bytes, 330).unwrap();
     assert!(folded.len() <= 330);
     assert!(folded.contains("permission denied"), "{folded}");
     assert!(folded.contains("alpha alphaing"), "{folded}");
     assert!(!folded.contains("sigma sigmaing"), "{folded}");
-    let told: usize = 231 + 1;
+    let told: usize = 231 + 400;
     let shown: usize = folded
         .lines()
         .skip(1)
