@@ -214,6 +214,16 @@ fn a_file_is_worth_more_than_output_and_more_where_less_was_read_with_it() {
 }
 
 #[test]
+fn where_no_file_is_numbered_what_is_indented_is_a_file() {
+    let mut said = vec![pinned("task")];
+    call(&mut said, "show", "{}", &"    indented apples\n".repeat(9));
+    call(&mut said, "run", "{}", &"just plain apples!!\n".repeat(9));
+    assert!(worth(&said, 2) > worth(&said, 4));
+    call(&mut said, "read", "{}", &file(10, "cherry"));
+    assert!(worth(&said, 2) < worth(&said, 4));
+}
+
+#[test]
 fn what_the_agent_or_the_task_speaks_of_is_worth_more_with_the_lines_around() {
     let mut said = vec![pinned("task")];
     let rows = file(10, "apples") + &file(30, "cherry") + &file(50, "peanut").repeat(20);

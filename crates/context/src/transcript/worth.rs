@@ -1,7 +1,7 @@
 //! What the lines and names of a transcript are worth to its next step.
 
 use super::index::Index;
-use super::line::{Lines, Shape};
+use super::line::{Line, Lines, Shape};
 use super::names::Class;
 use super::{Cost, Origin, Turn};
 
@@ -47,12 +47,12 @@ impl Worth {
             .map(|turn| lines.of_turn(turn).map(|line| u64::from(costs[line].body)).sum())
             .collect();
         let names = Names::of(turns, lines, index);
+        let files = find_files(turns, lines);
         let focus = focus(turns, lines, index, costs);
         let of_task = named_by_task(turns, lines, index, &names);
         let mut values = vec![0; lines.all().len()];
         for (place, turn) in turns.iter().enumerate() {
             let size = sizes[place];
-            let is_file = is_file(lines, place);
             for line in lines.of_turn(place) {
                 let cost = u64::from(costs[line].body);
                 values[line] = match turn.origin {
@@ -60,7 +60,7 @@ impl Worth {
                     Origin::Call { .. } => 0,
                     Origin::Result | Origin::Document => {
                         let mut value = cost;
-                        if is_file {
+                        if files[place] {
                             value *= OF_FILE;
                             value += value * SMALL * SMALL_SIZE / (SMALL_SIZE + size);
                         }
@@ -82,11 +82,22 @@ fn square_of_age(turn: usize, turns: usize) -> u64 {
     late * late / 1_000
 }
 
-/// Whether most lines of a turn are numbered, as where a file was read.
-fn is_file(lines: &Lines, turn: usize) -> bool {
-    let range = lines.of_turn(turn);
-    let total = range.len();
-    2 * range.filter(|&line| lines.all()[line].is_numbered()).count() > total
+/// By turn, whether it shows text of a file: most of its lines are numbered. Where no turn is so,
+/// files are shown plain, and a turn is taken for one if most of its lines are indented, as those
+/// of code and other text with structure are.
+fn find_files(turns: &[Turn<'_>], lines: &Lines) -> Vec<bool> {
+    let mostly = |is_so: &dyn Fn(&Line) -> bool| -> Vec<bool> {
+        let most = |turn: usize| {
+            let of_turn = &lines.all()[lines.of_turn(turn)];
+            2 * of_turn.iter().filter(|line| is_so(line)).count() > of_turn.len()
+        };
+        (0..turns.len()).map(most).collect()
+    };
+    let numbered = mostly(&Line::is_numbered);
+    if numbered.contains(&true) {
+        return numbered;
+    }
+    mostly(&|line| turns[line.turn()].text[line.span()].starts_with([' ', '\t']))
 }
 
 /// Where the names stand.
