@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::Piece;
 use crate::count::TokenCounter;
-use crate::segment::{Kind, Pieces, Segment};
+use crate::segment::{Cut, Kind, Pieces, Segment};
 
 /// What a draft has of one segment: a text, and which of its pieces are gone.
 #[derive(Debug, Clone)]
@@ -47,6 +47,14 @@ impl Body {
             rewritten: true,
             reducers: self.reducers_with(reducer),
         }
+    }
+
+    /// The same text in other pieces, none of which is gone.
+    pub(super) fn recut(&self, cuts: &[Cut], counter: &dyn TokenCounter) -> Self {
+        let pieces = Arc::new(Pieces::cut(cuts, self.pieces.whole()));
+        let mut body = Self { pieces, gone: None, ..self.clone() };
+        body.tokens = body.measure(counter);
+        body
     }
 
     /// The same without some pieces; nothing where none of them is there to go.
@@ -116,6 +124,10 @@ impl Body {
         }
     }
 
+    pub(super) fn changed_by(self, reducer: &Arc<str>) -> Self {
+        Self { reducers: self.reducers_with(reducer), ..self }
+    }
+
     fn reducers_with(&self, reducer: &Arc<str>) -> Vec<Arc<str>> {
         let mut reducers = self.reducers.clone();
         if reducers.last() != Some(reducer) {
@@ -132,8 +144,13 @@ impl Body {
         self.tokens
     }
 
+    /// Whether it says what its segment said, byte for byte.
     pub(super) fn is_whole(&self) -> bool {
-        self.gone.is_none() && !self.rewritten
+        self.gone.is_none() && !self.rewritten && !self.pieces.has_leads()
+    }
+
+    pub(super) fn has_gaps(&self) -> bool {
+        self.gone.is_some()
     }
 
     pub(super) fn is_rewritten(&self) -> bool {

@@ -14,7 +14,7 @@ pub use unit::{Cause, Part, PartId, Piece, Unit, UnitId};
 use crate::count::TokenCounter;
 use crate::error::ContextError;
 use crate::relevance::{CorpusStats, Query};
-use crate::segment::{Kind, Segment};
+use crate::segment::{Cut, Kind, Segment};
 use body::Body;
 use layout::Layout;
 
@@ -50,6 +50,15 @@ pub(crate) struct Task<'c> {
 struct UnitState {
     is_kept: bool,
     dropped: Option<Dropping>,
+}
+
+/// What a part would be.
+pub(crate) struct Shorter(Body);
+
+impl Shorter {
+    pub(crate) fn tokens(&self) -> usize {
+        self.0.tokens()
+    }
 }
 
 /// How a unit left the draft.
@@ -181,14 +190,27 @@ impl<'c> Draft<'c> {
         Ok(body.is_some_and(|body| self.replace_if_smaller(part, body)))
     }
 
-    /// The tokens that a part would have without the pieces for which `goes` holds.
-    ///
-    /// # Panics
-    /// May panic where `part` was given out by another draft.
-    pub fn tokens_without(&self, part: PartId, goes: impl FnMut(usize) -> bool) -> usize {
-        let body = &self.bodies[part.0];
+    /// A part without the pieces for which `goes` holds; nothing where none of them is there to go.
+    pub(crate) fn without(&self, part: PartId, goes: impl FnMut(usize) -> bool) -> Option<Shorter> {
+        self.bodies[part.0].without(goes, self.counter, &self.reducer).map(Shorter)
+    }
+
+    /// A part in other pieces, without those for which `goes` holds.
+    pub(crate) fn recut(
+        &self,
+        part: PartId,
+        cuts: &[Cut],
+        goes: impl FnMut(usize) -> bool,
+    ) -> Shorter {
+        let body = self.bodies[part.0].recut(cuts, self.counter);
         let shorter = body.without(goes, self.counter, &self.reducer);
-        shorter.as_ref().unwrap_or(body).tokens()
+        Shorter(shorter.unwrap_or_else(|| body.changed_by(&self.reducer)))
+    }
+
+    /// Says a part so, where that takes fewer tokens; else nothing changes. Whether it does.
+    pub(crate) fn adopt(&mut self, part: PartId, shorter: Shorter) -> Result<bool, ContextError> {
+        self.writable(part)?;
+        Ok(self.replace_if_smaller(part, shorter.0))
     }
 
     /// From here on reduces to so many tokens, of which markers may take a fiftieth.

@@ -129,6 +129,16 @@ impl<'d> Part<'d> {
         self.body().is_whole()
     }
 
+    /// Whether some of its pieces are gone.
+    pub fn has_gaps(&self) -> bool {
+        self.body().has_gaps()
+    }
+
+    /// Whether a reducer has said it in other words.
+    pub fn is_rewritten(&self) -> bool {
+        self.body().is_rewritten()
+    }
+
     /// The tokens of what is there.
     pub fn tokens(&self) -> usize {
         self.body().tokens()

@@ -88,28 +88,15 @@ impl Pieces {
         Self { ends: ends.into(), tokens, whole, is_additive, leads: None, fixed: None }
     }
 
-    /// The same pieces, of which the first bytes, as many as `leads` says, are said only where the
-    /// piece before is not.
-    pub(crate) fn with_leads(
-        &self,
-        text: &str,
-        leads: Box<[usize]>,
-        counter: &dyn TokenCounter,
-    ) -> Self {
-        let tokens = (0..self.len())
-            .map(|piece| {
-                let range = self.range(piece);
-                let body = &text[range.start + leads[piece]..range.end];
-                u32::try_from(counter.count(body)).unwrap_or(u32::MAX)
-            })
-            .collect();
+    /// Pieces that end where these do, of a text of so many tokens.
+    pub(crate) fn cut(cuts: &[Cut], whole: usize) -> Self {
         Self {
-            ends: self.ends.clone(),
-            tokens,
-            whole: self.whole,
+            ends: cuts.iter().map(|cut| cut.end).collect(),
+            tokens: cuts.iter().map(|cut| cut.tokens).collect(),
+            whole,
             is_additive: false,
-            leads: Some(leads),
-            fixed: self.fixed.clone(),
+            leads: Some(cuts.iter().map(|cut| cut.lead).collect()),
+            fixed: cuts.iter().any(|cut| cut.is_fixed).then(|| cuts.iter().map(|cut| cut.is_fixed).collect()),
         }
     }
 
@@ -136,6 +123,11 @@ impl Pieces {
         self.tokens[piece] as usize
     }
 
+    /// Whether the whole text has bytes that are not said.
+    pub(crate) fn has_leads(&self) -> bool {
+        self.leads.as_ref().is_some_and(|leads| leads.iter().skip(1).any(|lead| *lead > 0))
+    }
+
     pub(crate) fn lead(&self, piece: usize) -> usize {
         self.leads.as_ref().map_or(0, |leads| leads[piece])
     }
@@ -148,6 +140,17 @@ impl Pieces {
     pub(crate) fn is_fixed(&self, piece: usize) -> bool {
         self.fixed.as_ref().is_some_and(|fixed| fixed[piece])
     }
+}
+
+/// The end of a piece that is cut otherwise than by lines and sentences.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cut {
+    pub(crate) end: usize,
+    /// How many of its first bytes are said only where the piece before it is not there.
+    pub(crate) lead: usize,
+    /// What it takes without those, about.
+    pub(crate) tokens: u32,
+    pub(crate) is_fixed: bool,
 }
 
 /// Where a text may be cut, in order, without its two ends; inside of lines that are longer than

@@ -54,7 +54,7 @@ pub(crate) fn choose(
         }
     }
     for (place, turn) in turns.iter().enumerate() {
-        if turn.pinned
+        if (turn.pinned || turn.settled)
             && let Some(call) = call_of(turns, place)
         {
             choice.take_frame(call, &mut due);

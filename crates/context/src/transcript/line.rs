@@ -153,6 +153,20 @@ impl Line {
         self.opening
     }
 
+    /// Where its pieces end, each with the bytes at its start that only say where it stands: the
+    /// line and, behind a line with a number, each blank line that has one of its own.
+    pub(crate) fn pieces<'t>(&self, text: &'t str) -> impl Iterator<Item = (usize, usize)> + 't {
+        let (span, own, is_numbered) = (self.span(), self.opening, self.is_numbered());
+        let mut end = span.start;
+        let lines = text[span.clone()].split_inclusive('\n').enumerate();
+        let numbered = lines.map(move |(nth, line)| {
+            end += line.len();
+            (end, if nth == 0 { own } else { opening(line).0 })
+        });
+        let whole = (!is_numbered).then_some((span.end, own));
+        whole.into_iter().chain(is_numbered.then_some(numbered).into_iter().flatten())
+    }
+
     /// What kind of line it is.
     pub(crate) fn shape(&self) -> Shape {
         self.shape

@@ -39,6 +39,8 @@ pub(crate) struct Turn<'c> {
     pub(crate) pair: Option<usize>,
     /// Stays byte for byte.
     pub(crate) pinned: bool,
+    /// Has been made as small as it shall be, and stays so.
+    pub(crate) settled: bool,
 }
 
 /// Where a turn comes from.
@@ -68,9 +70,9 @@ impl Cost {
 }
 
 impl Turn<'_> {
-    /// Whether lines of it may go: never of what is pinned, nor of a call that waits for its result.
+    /// Whether lines of it may go: never of what is pinned or settled, nor of a call that waits for its result.
     fn may_shrink(&self) -> bool {
-        !self.pinned && (self.pair.is_some() || !matches!(self.origin, Origin::Call { .. }))
+        !self.pinned && !self.settled && (self.pair.is_some() || !matches!(self.origin, Origin::Call { .. }))
     }
 
     /// Whether it says what is asked for.

@@ -74,8 +74,9 @@ impl Passages {
 impl Item {
     /// The items of a part: all of a turn, or line by line.
     fn all_of(part: &Part<'_>, priority: Priority) -> Vec<Self> {
-        let is_whole =
-            part.is_kept() || (part.segment().kind().is_turn() && part.tokens() <= LONG_TURN);
+        // What another reducer has made as small as it shall be stays.
+        let is_kept = part.is_kept() || part.is_rewritten();
+        let is_whole = is_kept || (part.segment().kind().is_turn() && part.tokens() <= LONG_TURN);
         let mut items: Vec<Self> = Vec::new();
         let mut at = 0;
         for (index, piece) in part.pieces().enumerate() {
@@ -97,7 +98,7 @@ impl Item {
                     bytes: start..at,
                     tokens,
                     priority,
-                    is_kept: part.is_kept(),
+                    is_kept,
                 }),
             }
         }
