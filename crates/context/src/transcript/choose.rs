@@ -42,7 +42,8 @@ pub(crate) fn choose(
         said: vec![false; worth.weights.len()],
         cost: 0,
     };
-    let mut due = vec![0; turns.len()];
+    // What the frame of each call costs, until it is taken.
+    let mut due: Vec<Option<u64>> = vec![None; turns.len()];
     for (place, turn) in turns.iter().enumerate() {
         if !turn.may_shrink() {
             lines.of_turn(place).for_each(|line| choice.take(line));
@@ -50,7 +51,7 @@ pub(crate) fn choose(
     }
     for (place, line) in lines.all().iter().enumerate() {
         if line.shape() == Shape::Frame && !choice.kept[place] {
-            due[line.turn()] += u64::from(costs[place].body);
+            *due[line.turn()].get_or_insert(0) += u64::from(costs[place].body);
         }
     }
     for (place, turn) in turns.iter().enumerate() {
@@ -75,7 +76,7 @@ pub(crate) fn choose(
         }
         let of = lines.all()[line].turn();
         let call = call_of(turns, of);
-        let frame = call.map_or(0, |call| due[call]);
+        let frame = call.and_then(|call| due[call]).unwrap_or(0);
         let is_frame = lines.all()[line].shape() == Shape::Frame;
         let itself = if is_frame { 0 } else { choice.needs(line) };
         if choice.cost + frame + itself > room + choice.spares(line) {
@@ -121,9 +122,8 @@ impl Choice<'_> {
         }
     }
 
-    fn take_frame(&mut self, call: usize, due: &mut [u64]) {
-        if due[call] > 0 {
-            due[call] = 0;
+    fn take_frame(&mut self, call: usize, due: &mut [Option<u64>]) {
+        if due[call].take().is_some() {
             for line in self.lines.of_turn(call) {
                 if self.lines.all()[line].shape() == Shape::Frame {
                     self.take(line);

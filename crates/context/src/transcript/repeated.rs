@@ -11,7 +11,7 @@ use super::{Cost, Origin, Turn};
 /// Why a line can go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Gone {
-    /// A terminal shows the line at this place over it.
+    /// A terminal shows the line at this place, which is not blank, over it.
     Overwritten { by: usize },
     /// Its call was made again with arguments that say all of it, and with the same result; it
     /// goes with its call and result, whole.
@@ -81,10 +81,13 @@ fn find_outdated(turns: &[Turn<'_>], lines: &Lines, index: &Index, gone: &mut [O
 }
 
 fn find_overwritten(turns: &[Turn<'_>], lines: &Lines, gone: &mut [Option<Gone>]) {
-    for (place, line) in lines.all().iter().enumerate() {
+    for (place, pair) in lines.all().windows(2).enumerate() {
+        let [line, next] = pair else { continue };
+        let turn = &turns[line.turn()];
         if line.shape() == Shape::Overwritten
             && gone[place].is_none()
-            && turns[line.turn()].may_lose(line)
+            && turn.may_lose(line)
+            && !turn.text[next.span()].trim().is_empty()
         {
             gone[place] = Some(Gone::Overwritten { by: place + 1 });
         }

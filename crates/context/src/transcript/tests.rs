@@ -153,10 +153,10 @@ fn paths_and_overwritten_progress_are_said_once() {
     let mut said = vec![pinned("task")];
     let found = "src/a.rs:10:fn alpha()\nsrc/a.rs:22:fn beta()\nsrc/b.rs:5:fn gamma()\n";
     call(&mut said, "search", "{}", found);
-    call(&mut said, "fetch", "{}", "fetched 10%\rfetched 90%\rfetched all\nready now\n");
+    call(&mut said, "fetch", "{}", "fetched 10%\rfetched 90%\rfetched all\nready now\r\r\n");
     let left = lossless(&said);
     assert_eq!(left[2], "src/a.rs:10:fn alpha()\n:22:fn beta()\nsrc/b.rs:5:fn gamma()\n");
-    assert_eq!(left[4], "fetched all\nready now\n");
+    assert_eq!(left[4], "fetched all\nready now\r\r\n");
 }
 
 #[test]
@@ -354,6 +354,7 @@ proptest! {
                 Some(Gone::Overwritten { by }) => {
                     prop_assert_eq!(all[by].turn(), all[place].turn());
                     prop_assert!(turn.text[all[place].span()].ends_with('\r'));
+                    prop_assert!(!turn.text[all[by].span()].trim().is_empty());
                 }
                 Some(Gone::Outdated { by_turn }) => {
                     let pair = turn.pair.unwrap();

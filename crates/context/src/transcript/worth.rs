@@ -82,14 +82,15 @@ fn square_of_age(turn: usize, turns: usize) -> u64 {
     late * late / 1_000
 }
 
-/// By turn, whether it shows text of a file: most of its lines are numbered. Where no turn is so,
-/// files are shown plain, and a turn is taken for one if most of its lines are indented, as those
-/// of code and other text with structure are.
+/// By turn, whether it shows text of a file: most of its lines are numbered, or the first is, where
+/// those below have lost their numbers to it. Where no turn is so, files are shown plain, and a turn
+/// is taken for one if its lines are indented, as those of code and other text with structure are.
 fn find_files(turns: &[Turn<'_>], lines: &Lines) -> Vec<bool> {
     let mostly = |is_so: &dyn Fn(&Line) -> bool| -> Vec<bool> {
         let most = |turn: usize| {
             let of_turn = &lines.all()[lines.of_turn(turn)];
-            2 * of_turn.iter().filter(|line| is_so(line)).count() > of_turn.len()
+            let count = of_turn.iter().filter(|line| is_so(line)).count();
+            2 * count > of_turn.len() || of_turn.first().is_some_and(is_so)
         };
         (0..turns.len()).map(most).collect()
     };
@@ -130,8 +131,7 @@ impl Names {
     fn weights(&self, index: &Index, turns: usize) -> Vec<u64> {
         let weight = |(name, &class): (usize, &Class)| {
             let plain = weight_of(class);
-            // What the task says is kept with it, where it is pinned.
-            if plain == 0 || self.in_task[name] {
+            if plain == 0 {
                 return 0;
             }
             let weight = plain + if self.used[name] { USED } else { 0 };
