@@ -90,4 +90,3 @@ fn maniple(case: &Case, budget: usize) -> Result<Option<Vec<Segment>>, Failed> {
 fn counter() -> Tiktoken {
     Tiktoken::new(Encoding::O200kBase)
 }
-

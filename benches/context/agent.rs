@@ -109,7 +109,11 @@ impl Work {
     fn plan(&mut self) {
         let words = 10 + self.dice.below(30);
         let text = self.dice.sentence(words);
-        self.segments.push(Segment::new(format!("s{}", self.segments.len()), Kind::Assistant, text));
+        self.segments.push(Segment::new(
+            format!("s{}", self.segments.len()),
+            Kind::Assistant,
+            text,
+        ));
     }
 
     /// What the next edits quote: lines beside those that were edited last, and shown.
@@ -135,7 +139,11 @@ fn file(dice: &mut Dice) -> File {
     let mut lines = Vec::new();
     for _ in 0..8 + dice.below(8) {
         lines.push(format!("/// {}", dice.sentence(9)));
-        lines.push(format!("pub fn {}({}: &str) -> usize {{", dice.name().to_lowercase(), dice.word()));
+        lines.push(format!(
+            "pub fn {}({}: &str) -> usize {{",
+            dice.name().to_lowercase(),
+            dice.word()
+        ));
         for _ in 0..4 + dice.below(9) {
             let (left, call, argument) = (dice.word(), dice.word(), dice.word());
             lines.push(format!("    let {left}_{} = {call}({argument});", dice.below(90)));

@@ -73,11 +73,11 @@ fn made_up(rank: usize) -> String {
     word
 }
 
-const ONSETS: [&str; 14] =
-    ["b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "st"];
+const ONSETS: [&str; 14] = ["b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "st"];
 const VOWELS: [&str; 6] = ["a", "e", "i", "o", "u", "ai"];
 const COMMON: [&str; 40] = [
-    "the", "of", "and", "to", "a", "in", "is", "it", "that", "was", "for", "on", "with", "as", "be",
-    "at", "by", "had", "not", "are", "but", "from", "or", "have", "an", "they", "which", "one",
-    "we", "all", "her", "she", "there", "would", "their", "will", "when", "who", "more", "so",
+    "the", "of", "and", "to", "a", "in", "is", "it", "that", "was", "for", "on", "with", "as",
+    "be", "at", "by", "had", "not", "are", "but", "from", "or", "have", "an", "they", "which",
+    "one", "we", "all", "her", "she", "there", "would", "their", "will", "when", "who", "more",
+    "so",
 ];

@@ -64,10 +64,7 @@ fn growth() -> Result<(), Failed> {
 }
 
 /// The fastest first pass, and the fastest count of the same texts.
-fn first_pass(
-    segments: &[Segment],
-    question: Option<&str>,
-) -> Result<(Fastest, Fastest), Failed> {
+fn first_pass(segments: &[Segment], question: Option<&str>) -> Result<(Fastest, Fastest), Failed> {
     let query = question.map(Query::new);
     let tokens: usize = segments.iter().map(|segment| segment.tokens(&counter())).sum();
     let [mut reduced, mut counted] = [Fastest::default(); 2];
@@ -123,9 +120,7 @@ fn repeated(make: impl Fn(u64) -> Vec<Segment>, times: u64) -> Vec<Segment> {
         }
     };
     (0..times)
-        .flat_map(|seed| {
-            make(seed).iter().map(|segment| named(seed, segment)).collect::<Vec<_>>()
-        })
+        .flat_map(|seed| make(seed).iter().map(|segment| named(seed, segment)).collect::<Vec<_>>())
         .collect()
 }
 

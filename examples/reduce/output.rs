@@ -110,11 +110,7 @@ impl<'r> Message<'r> {
     }
 }
 
-pub(crate) fn print(
-    context: &Context,
-    reduction: &Reduction,
-    task: &Task,
-) -> Result<(), Problem> {
+pub(crate) fn print(context: &Context, reduction: &Reduction, task: &Task) -> Result<(), Problem> {
     let mut out = io::stdout().lock();
     let written = match context {
         _ if task.as_json => {
@@ -125,9 +121,11 @@ pub(crate) fn print(
         Context::Messages(transcript, _) => {
             writeln!(out, "{}", transcript.write(&reduction.reduced.segments)?)
         }
-        Context::Text(_) => {
-            reduction.reduced.segments.iter().try_for_each(|segment| write!(out, "{}", segment.text()))
-        }
+        Context::Text(_) => reduction
+            .reduced
+            .segments
+            .iter()
+            .try_for_each(|segment| write!(out, "{}", segment.text())),
     };
     written.and_then(|()| out.flush()).map_err(|source| Problem::Print { source })
 }

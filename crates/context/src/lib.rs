@@ -63,10 +63,6 @@ mod structure;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 mod text;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "the optimizer does not yet cut texts into lines")
-)]
 mod transcript;
 
 #[cfg(feature = "bpe")]

@@ -130,6 +130,14 @@ impl<'c> Draft<'c> {
         (0..self.segments.len()).filter(is_there).map(|part| Part::new(self, part))
     }
 
+    /// The segment of a part, as it was given.
+    ///
+    /// # Panics
+    /// May panic where `part` was given out by another draft.
+    pub fn segment(&self, part: PartId) -> &'c Segment {
+        &self.segments[part.0]
+    }
+
     /// One part, whether it is still in the context or not.
     ///
     /// # Panics

@@ -1,5 +1,5 @@
 use super::content::{open_parts, share};
-use super::{Draft, Loss, Part, Reducer};
+use super::{Draft, Loss, Part, PartId, Reducer};
 use crate::code::{CodeOutline, Language, code_outline, numbered};
 use crate::error::ContextError;
 use crate::relevance::{Passage, worth};
@@ -25,7 +25,10 @@ impl Reducer for CodeOutlines {
     }
 
     fn reduce(&self, draft: &mut Draft<'_>) -> Result<(), ContextError> {
-        let parts = open_parts(draft, Kind::Code);
+        // What a tool has shown of code is a part of it, with line numbers or as a search found it.
+        let is_source = |part: &PartId| draft.part(*part).segment().kind() != Kind::ToolResult;
+        let parts: Vec<PartId> =
+            open_parts(draft, Kind::Code).into_iter().filter(is_source).collect();
         let rooms: Vec<usize> =
             parts.iter().map(|part| share(draft, draft.part(*part).tokens())).collect();
         for (part, room) in parts.into_iter().zip(rooms) {

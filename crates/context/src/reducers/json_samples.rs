@@ -22,13 +22,13 @@ impl Reducer for JsonSamples {
     }
 
     fn reduce(&self, draft: &mut Draft<'_>) -> Result<(), ContextError> {
-        let parts = draft.parts().filter(|part| {
-            !part.is_kept() && !part.has_gaps() && part.content() == Kind::Json
-        });
+        let parts = draft
+            .parts()
+            .filter(|part| !part.is_kept() && !part.has_gaps() && part.content() == Kind::Json);
         let rooms: Vec<(PartId, usize)> =
             parts.map(|part| (part.id(), share(draft, part.tokens()))).collect();
         for (part, room) in rooms {
-            let segment = draft.part(part).segment();
+            let segment = draft.segment(part);
             if let Some(text) = reduce_json(segment.text(), &|text| draft.count(text), room) {
                 draft.rewrite(part, text)?;
             }

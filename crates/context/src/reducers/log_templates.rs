@@ -24,7 +24,7 @@ impl Reducer for LogTemplates {
     fn reduce(&self, draft: &mut Draft<'_>) -> Result<(), ContextError> {
         let mut folded: Vec<(PartId, LogFold<'_>)> = Vec::new();
         for part in open_parts(draft, Kind::Log) {
-            let segment = draft.part(part).segment();
+            let segment = draft.segment(part);
             let fold = LogFold::new(segment.text());
             let most = draft.part(part).tokens().saturating_sub(1);
             if let Some(text) = fold.render(&|text| draft.count(text), most)

@@ -5,16 +5,30 @@
 //! one, or which is said in other words. It works on a [`Draft`], which upholds the laws for it: what
 //! must be kept cannot be dropped, order is kept, nothing grows, every loss is recorded.
 
+mod code_outlines;
+mod content;
 mod duplicates;
+mod json_samples;
+mod json_tables;
+mod log_templates;
 mod near_duplicates;
+mod repeated_lines;
 mod selection;
+mod stale;
+mod view;
 
 use std::fmt;
 
 pub use crate::draft::{Cause, Draft, Part, PartId, Piece, Unit, UnitId};
+pub use code_outlines::CodeOutlines;
 pub use duplicates::ExactDuplicates;
+pub use json_samples::JsonSamples;
+pub use json_tables::JsonTables;
+pub use log_templates::LogTemplates;
 pub use near_duplicates::NearDuplicates;
+pub use repeated_lines::RepeatedLines;
 pub use selection::Selection;
+pub use stale::{StaleResults, SupersededReads};
 
 use crate::error::ContextError;
 
@@ -66,7 +80,18 @@ const _: Option<&dyn Reducer> = None;
 
 /// The reducers of an optimizer that is given none, in the order in which they run.
 pub fn defaults() -> Vec<Box<dyn Reducer>> {
-    vec![Box::new(ExactDuplicates), Box::new(NearDuplicates), Box::new(Selection)]
+    vec![
+        Box::new(ExactDuplicates),
+        Box::new(RepeatedLines),
+        Box::new(JsonTables),
+        Box::new(SupersededReads),
+        Box::new(NearDuplicates),
+        Box::new(LogTemplates),
+        Box::new(JsonSamples),
+        Box::new(StaleResults),
+        Box::new(CodeOutlines),
+        Box::new(Selection),
+    ]
 }
 
 /// What a context loses by a reducer, the least first.

@@ -1,13 +1,14 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Cause, Draft, Loss, Reducer, Unit, UnitId};
 use crate::error::ContextError;
-use crate::segment::{Kind, LineRange};
+use crate::segment::{Kind, LineRange, Segment, Source};
 
 /// Drops a reading of a source that was read again later.
 ///
-/// A later segment of the same [source](crate::Source) and kind has at least the same lines of it. What
-/// it said before may have changed since, so this is no lossless reducer.
+/// A later segment of the same [source](crate::Source) and kind says at least the same range of it, and
+/// half of the lines: two documents of one title are not one document. What it said before may have
+/// changed since, so this is no lossless reducer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SupersededReads;
 
@@ -21,29 +22,40 @@ impl Reducer for SupersededReads {
     }
 
     fn reduce(&self, draft: &mut Draft<'_>) -> Result<(), ContextError> {
-        let mut latest: HashMap<(&str, Kind), (UnitId, Option<LineRange>)> = HashMap::new();
+        let mut latest: HashMap<(&str, Kind), (UnitId, &Segment)> = HashMap::new();
         let mut superseded = Vec::new();
         let units: Vec<Unit<'_>> = draft.units().collect();
         for unit in units.into_iter().rev() {
             let mut segments = unit.segments();
             let (Some(segment), None) = (segments.next(), segments.next()) else { continue };
-            let Some(source) = segment.source().filter(|_| !segment.kind().is_turn()) else {
-                continue;
-            };
+            let source = segment.source().filter(|_| !segment.kind().is_turn());
+            let Some(source) = source else { continue };
             let read = (source.name(), segment.kind());
             match latest.get(&read) {
-                Some((later, lines)) if covers(*lines, source.lines()) => {
+                Some((by, later)) if supersedes(later, segment) => {
                     if !unit.is_kept() {
-                        superseded.push((unit.id(), *later));
+                        superseded.push((unit.id(), *by));
                     }
                 }
-                _ => _ = latest.insert(read, (unit.id(), source.lines())),
+                _ => _ = latest.insert(read, (unit.id(), segment)),
             }
         }
         superseded
             .into_iter()
             .try_for_each(|(unit, later)| draft.discard(unit, Cause::SupersededBy(later)))
     }
+}
+
+/// Whether a later reading of a source says what an older one said, as far as that still holds.
+fn supersedes(later: &Segment, older: &Segment) -> bool {
+    let range = |segment: &Segment| segment.source().and_then(Source::lines);
+    if !covers(range(later), range(older)) {
+        return false;
+    }
+    let said: HashSet<&str> = later.text().lines().collect();
+    let lines = older.text().lines().count();
+    let still = older.text().lines().filter(|line| said.contains(line)).count();
+    2 * still >= lines
 }
 
 /// Whether some lines of a source are all of others; none are the whole of it.

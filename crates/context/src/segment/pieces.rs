@@ -96,7 +96,10 @@ impl Pieces {
             whole,
             is_additive: false,
             leads: Some(cuts.iter().map(|cut| cut.lead).collect()),
-            fixed: cuts.iter().any(|cut| cut.is_fixed).then(|| cuts.iter().map(|cut| cut.is_fixed).collect()),
+            fixed: cuts
+                .iter()
+                .any(|cut| cut.is_fixed)
+                .then(|| cuts.iter().map(|cut| cut.is_fixed).collect()),
         }
     }
 

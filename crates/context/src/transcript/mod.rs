@@ -72,7 +72,9 @@ impl Cost {
 impl Turn<'_> {
     /// Whether lines of it may go: never of what is pinned or settled, nor of a call that waits for its result.
     fn may_shrink(&self) -> bool {
-        !self.pinned && !self.settled && (self.pair.is_some() || !matches!(self.origin, Origin::Call { .. }))
+        !self.pinned
+            && !self.settled
+            && (self.pair.is_some() || !matches!(self.origin, Origin::Call { .. }))
     }
 
     /// Whether it says what is asked for.

@@ -1,50 +1,41 @@
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
-
 use crate::draft::Shorter;
 use crate::error::ContextError;
-use crate::reducers::{Cause, Draft, PartId, UnitId};
+use crate::reducers::{Cause, Draft, Part, PartId, UnitId};
 
-/// Which pieces stay, and what that comes to.
-pub(super) struct Choice {
-    goes: Vec<UnitId>,
+/// What goes of a draft, and what is left then.
+pub(in crate::reducers) struct Choice {
+    goes: Vec<(UnitId, Cause)>,
     shorter: Vec<(PartId, Shorter)>,
     /// The tokens of what stays.
     pub(super) tokens: usize,
 }
 
 impl Choice {
-    /// Of what need not stay only these pieces do.
-    pub(super) fn of(draft: &Draft<'_>, stays: impl Iterator<Item = (PartId, Range<usize>)>) -> Self {
-        let mut pieces: BTreeMap<PartId, BTreeSet<usize>> = BTreeMap::new();
-        for (part, range) in stays {
-            pieces.entry(part).or_default().extend(range);
-        }
-        let mut choice = Self { goes: Vec::new(), shorter: Vec::new(), tokens: draft.kept_tokens() };
-        for unit in draft.units().filter(|unit| !unit.is_kept()) {
-            let stays = unit.tokens() == 0 || unit.parts().any(|part| pieces.contains_key(&part.id()));
-            if !stays {
-                choice.goes.push(unit.id());
-                continue;
-            }
-            for part in unit.parts() {
-                let of_part = pieces.get(&part.id());
-                let goes = |piece| of_part.is_none_or(|pieces| !pieces.contains(&piece));
-                match draft.without(part.id(), goes) {
-                    Some(shorter) => {
-                        choice.tokens += shorter.tokens();
-                        choice.shorter.push((part.id(), shorter));
-                    }
-                    None => choice.tokens += part.tokens(),
-                }
-            }
-        }
-        choice
+    /// Of a draft what must stay. All other units are dropped, or their parts kept or shortened.
+    pub(in crate::reducers) fn begin(draft: &Draft<'_>) -> Self {
+        Self { goes: Vec::new(), shorter: Vec::new(), tokens: draft.kept_tokens() }
     }
 
-    pub(super) fn apply(self, draft: &mut Draft<'_>) -> Result<(), ContextError> {
-        for unit in self.goes {
-            draft.discard(unit, Cause::OverBudget)?;
+    pub(in crate::reducers) fn drop_unit(&mut self, unit: UnitId, cause: Cause) {
+        self.goes.push((unit, cause));
+    }
+
+    pub(in crate::reducers) fn keep(&mut self, part: &Part<'_>) {
+        self.tokens += part.tokens();
+    }
+
+    pub(in crate::reducers) fn shorten(&mut self, part: &Part<'_>, shorter: Shorter) {
+        if shorter.tokens() < part.tokens() {
+            self.tokens += shorter.tokens();
+            self.shorter.push((part.id(), shorter));
+        } else {
+            self.keep(part);
+        }
+    }
+
+    pub(in crate::reducers) fn apply(self, draft: &mut Draft<'_>) -> Result<(), ContextError> {
+        for (unit, cause) in self.goes {
+            draft.discard(unit, cause)?;
         }
         for (part, shorter) in self.shorter {
             draft.adopt(part, shorter)?;

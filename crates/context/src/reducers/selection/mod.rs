@@ -4,7 +4,7 @@ mod passages;
 use super::view::View;
 use super::{Draft, Loss, Reducer};
 use crate::error::ContextError;
-use choice::Choice;
+pub(super) use choice::Choice;
 use passages::Passages;
 
 /// Fills the budget with what is worth the most, and drops the rest.

@@ -1,7 +1,8 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::choice::Choice;
-use crate::reducers::{Draft, Part, PartId};
+use crate::reducers::{Cause, Draft, Part, PartId};
 use crate::relevance::{Passage, Worth, select, worth};
 use crate::segment::Priority;
 
@@ -49,7 +50,9 @@ impl Passages {
         let mut tiers: Vec<Priority> = self.items.iter().map(|item| item.priority).collect();
         tiers.sort_unstable();
         tiers.dedup();
-        let mut room = room;
+        let is_kept = |(item, kept): (&Item, &bool)| if *kept { item.tokens as usize } else { 0 };
+        let must_stay: usize = self.items.iter().zip(&kept).map(is_kept).sum();
+        let mut room = room.saturating_sub(must_stay);
         for tier in tiers.into_iter().rev() {
             for (passage, item) in passages.iter_mut().zip(&self.items) {
                 passage.tokens = if item.priority == tier { item.tokens } else { u32::MAX };
@@ -60,10 +63,27 @@ impl Passages {
             room = room.saturating_sub(taken.map(|(item, _)| item.tokens as usize).sum());
             kept = chosen;
         }
-        let stays = self.items.iter().zip(kept);
-        Choice::of(
-            stays.filter(|(_, stays)| *stays).map(|(item, _)| (item.part, item.pieces.clone())),
-        )
+        let mut pieces: BTreeMap<PartId, BTreeSet<usize>> = BTreeMap::new();
+        for (item, _) in self.items.iter().zip(kept).filter(|(_, stays)| *stays) {
+            pieces.entry(item.part).or_default().extend(item.pieces.clone());
+        }
+        let mut choice = Choice::begin(draft);
+        for unit in draft.units().filter(|unit| !unit.is_kept()) {
+            let stays = |part: Part<'_>| pieces.contains_key(&part.id());
+            if unit.tokens() > 0 && !unit.parts().any(stays) {
+                choice.drop_unit(unit.id(), Cause::OverBudget);
+                continue;
+            }
+            for part in unit.parts() {
+                let of_part = pieces.get(&part.id());
+                let goes = |piece| of_part.is_none_or(|pieces| !pieces.contains(&piece));
+                match draft.without(part.id(), goes) {
+                    Some(shorter) => choice.shorten(&part, shorter),
+                    None => choice.keep(&part),
+                }
+            }
+        }
+        choice
     }
 
     fn passages<'d>(&self, draft: &'d Draft<'_>) -> Vec<Passage<'d>> {
