@@ -70,7 +70,7 @@ fn first_pass(segments: &[Segment], question: Option<&str>) -> Result<(Fastest, 
     let [mut reduced, mut counted] = [Fastest::default(); 2];
     for _ in 0..TURNS {
         let texts = segments.iter().map(|segment| counter().count(segment.text()));
-        counted.0 = counted.0.min(timed(|| drop(std::hint::black_box(texts.sum::<usize>()))));
+        counted.0 = counted.0.min(timed(|| _ = std::hint::black_box(texts.sum::<usize>())));
         let fresh = uncounted(segments);
         let optimizer = optimizer(tokens / 2)?;
         let began = Instant::now();

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use maniple::context::reducers::{ExactDuplicates, Selection};
 use maniple::context::relevance::{Bm25, Query, Score};
 use maniple::context::{
     ContextError, ContextOptimizer, Kind, LineRange, Priority, Report, Segment, Source,
@@ -56,7 +57,9 @@ pub(crate) fn choose(
     let mut room = budget;
     loop {
         let optimizer = ContextOptimizer::builder(counter.clone(), room)
-            .with_corpus(digested.corpus.clone())
+            .without_markers()
+            .with_reducer(ExactDuplicates)
+            .with_reducer(Selection::of_segments())
             .build()?;
         let reduced = optimizer.optimize(&segments, Some(query)).map_err(|error| match error {
             ContextError::PinnedExceedsBudget { pinned, .. } => {

@@ -13,7 +13,7 @@ pub use unit::{Cause, Part, PartId, Piece, Unit, UnitId};
 
 use crate::count::TokenCounter;
 use crate::error::ContextError;
-use crate::relevance::{CorpusStats, Query};
+use crate::relevance::Query;
 use crate::segment::{Cut, Kind, Segment};
 use body::Body;
 use layout::Layout;
@@ -43,7 +43,6 @@ pub(crate) struct Task<'c> {
     /// The tokens of the budget that markers may take.
     pub(crate) reserve: usize,
     pub(crate) query: Option<&'c Query>,
-    pub(crate) corpus: Option<&'c CorpusStats>,
 }
 
 #[derive(Debug)]
@@ -111,11 +110,6 @@ impl<'c> Draft<'c> {
     /// What is asked of the context, if anything is.
     pub fn query(&self) -> Option<&'c Query> {
         self.task.query
-    }
-
-    /// The statistics of a corpus larger than this context, if the host gave them.
-    pub fn corpus(&self) -> Option<&'c CorpusStats> {
-        self.task.corpus
     }
 
     /// The units that are still in the context, in order.

@@ -8,7 +8,6 @@ use crate::draft::Marking;
 use crate::error::ContextError;
 use crate::recall::{MemoryRecall, RecallStore};
 use crate::reducers::{self, Loss, Reducer};
-use crate::relevance::CorpusStats;
 
 /// Makes a [`ContextOptimizer`]; begun by [`ContextOptimizer::builder`].
 #[derive(Debug)]
@@ -18,7 +17,6 @@ pub struct ContextOptimizerBuilder {
     min_reduction: f64,
     most_loss: Loss,
     reducers: Vec<Box<dyn Reducer>>,
-    corpus: Option<CorpusStats>,
     recall: Option<Arc<dyn RecallStore>>,
     marking: Marking,
 }
@@ -31,7 +29,6 @@ impl ContextOptimizerBuilder {
             min_reduction: 0.0,
             most_loss: Loss::Lossy,
             reducers: Vec::new(),
-            corpus: None,
             recall: None,
             marking: Marking::default(),
         }
@@ -74,14 +71,6 @@ impl ContextOptimizerBuilder {
         self
     }
 
-    /// How common the terms of the query are in a corpus larger than the contexts themselves. The
-    /// statistics are those of one query, so use the optimizer for that query. By default each
-    /// context is its own corpus.
-    pub fn with_corpus(mut self, corpus: CorpusStats) -> Self {
-        self.corpus = Some(corpus);
-        self
-    }
-
     /// Keeps dropped texts here. By default a [`MemoryRecall`] that lives as long as the optimizer
     /// and grows with all that it drops.
     pub fn with_recall_store(mut self, store: Arc<dyn RecallStore>) -> Self {
@@ -117,7 +106,6 @@ impl ContextOptimizerBuilder {
             min_reduction,
             reducers,
             is_lossless: self.most_loss == Loss::Lossless,
-            corpus: self.corpus,
             recall: self.recall.unwrap_or_else(|| Arc::new(MemoryRecall::new())),
             marking: self.marking,
         })

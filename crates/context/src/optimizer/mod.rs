@@ -15,7 +15,7 @@ use crate::draft::{Draft, Marking, Task};
 use crate::error::ContextError;
 use crate::recall::{Handle, RecallError, RecallStore};
 use crate::reducers::Reducer;
-use crate::relevance::{CorpusStats, Query};
+use crate::relevance::Query;
 use crate::segment::Segment;
 use builder::Share;
 use seal::Seal;
@@ -43,7 +43,6 @@ pub struct ContextOptimizer {
     min_reduction: Share,
     reducers: Vec<Box<dyn Reducer>>,
     is_lossless: bool,
-    corpus: Option<CorpusStats>,
     recall: Arc<dyn RecallStore>,
     marking: Marking,
 }
@@ -83,8 +82,7 @@ impl ContextOptimizer {
         segments: &[Segment],
         query: Option<&Query>,
     ) -> Result<ReducedContext, ContextError> {
-        let corpus = self.corpus.as_ref();
-        let task = Task { budget: self.budget, reserve: 0, query, corpus };
+        let task = Task { budget: self.budget, reserve: 0, query };
         let mut draft = Draft::new(segments, &*self.counter, task)?;
         let before = draft.tokens();
         let pinned = draft.kept_tokens();

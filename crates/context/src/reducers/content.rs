@@ -41,3 +41,11 @@ pub(super) fn share(draft: &Draft<'_>, tokens: usize) -> usize {
     let share = tokens as u128 * room as u128 / (all as u128).max(1);
     usize::try_from(share).unwrap_or(tokens).min(tokens)
 }
+
+/// Whether what other reducers have made as small as it shall be can stay so: it fits beside what must
+/// be kept.
+pub(super) fn settled_fits(draft: &Draft<'_>) -> bool {
+    let settled = draft.parts().filter(|part| part.is_rewritten() && !part.is_kept());
+    let tokens: usize = settled.map(|part| part.tokens()).sum();
+    draft.kept_tokens() + tokens <= draft.room()
+}

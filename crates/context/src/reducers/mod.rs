@@ -90,7 +90,7 @@ pub fn defaults() -> Vec<Box<dyn Reducer>> {
         Box::new(JsonSamples),
         Box::new(StaleResults),
         Box::new(CodeOutlines),
-        Box::new(Selection),
+        Box::new(Selection::default()),
     ]
 }
 

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 
+use super::content::settled_fits;
 use super::selection::Choice;
 use super::{Cause, Draft, PartId, UnitId};
 use crate::draft::Shorter;
@@ -139,6 +140,7 @@ impl View {
 fn turns<'d>(draft: &'d Draft<'_>, parts: &[PartId]) -> Vec<Turn<'d>> {
     let mut calls: HashMap<UnitId, usize> = HashMap::new();
     let mut turns: Vec<Turn<'d>> = Vec::with_capacity(parts.len());
+    let settles = settled_fits(draft);
     for (number, part) in parts.iter().map(|part| draft.part(*part)).enumerate() {
         let segment = part.segment();
         let (origin, pair) = match segment.kind() {
@@ -161,7 +163,7 @@ fn turns<'d>(draft: &'d Draft<'_>, parts: &[PartId]) -> Vec<Turn<'d>> {
                 _ => (Origin::Document, None),
             },
         };
-        let (pinned, settled) = (part.is_kept(), part.is_rewritten());
+        let (pinned, settled) = (part.is_kept(), settles && part.is_rewritten());
         turns.push(Turn { text: part.text(), origin, pair, pinned, settled });
     }
     turns

@@ -86,6 +86,7 @@ impl Lines {
                 .is_some_and(|this| !self.whole[this.turn] && this.follows(&self.all[line - 1]))
     }
 
+    #[cfg(test)]
     /// Writes what is left of a turn, with the openings that are not said by a kept line above.
     pub(crate) fn write(
         &self,
@@ -177,6 +178,7 @@ impl Line {
         matches!(self.place, Place::Numbered { .. })
     }
 
+    #[cfg(test)]
     /// Writes the line. Blank lines after it have no numbers of their own where the opening goes
     /// or stays: theirs are told by its own.
     pub(crate) fn write(&self, text: &str, with_opening: bool, out: &mut String) {

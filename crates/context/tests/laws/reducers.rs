@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use maniple_context::reducers::{ExactDuplicates, Selection};
-use maniple_context::relevance::{CorpusStats, Query};
 use maniple_context::{ContextOptimizer, DropReason, Kind, Segment};
 
 use crate::contexts::counter;
@@ -20,7 +19,7 @@ fn ids(segments: &[Segment]) -> Vec<&str> {
 #[test]
 fn what_loses_less_runs_first() {
     let optimizer = ContextOptimizer::builder(Arc::new(counter()), 2)
-        .with_reducer(Selection)
+        .with_reducer(Selection::default())
         .with_reducer(ExactDuplicates)
         .build()
         .unwrap();
@@ -40,28 +39,4 @@ fn of_duplicates_the_pinned_one_stays_or_else_the_last() {
     context[0] = context[0].clone().pinned();
     let reduced = optimizer.optimize(&context, None).unwrap();
     assert_eq!(ids(&reduced.segments), ["s0", "s1"]);
-}
-
-#[test]
-fn without_a_query_the_latest_stay() {
-    let optimizer = ContextOptimizer::builder(Arc::new(counter()), 3).build().unwrap();
-    let reduced = optimizer.optimize(&notes(&["one", "two", "three", "four"]), None).unwrap();
-    assert_eq!(ids(&reduced.segments), ["s1", "s2", "s3"]);
-}
-
-#[test]
-fn a_larger_corpus_says_what_is_rare() {
-    let query = Query::new("retry pool");
-    // In the context itself "pool" is the rarer word, in the corpus "retry" is.
-    let context = notes(&["retry once", "retry twice", "pool open"]);
-    let corpus = ["pool a", "pool b", "pool c", "retry d"]
-        .iter()
-        .map(|text| CorpusStats::of(&query, &query.count(text)))
-        .fold(CorpusStats::identity(), CorpusStats::merge);
-
-    let builder = || ContextOptimizer::builder(Arc::new(counter()), 4);
-    let own = builder().build().unwrap().optimize(&context, Some(&query)).unwrap();
-    assert_eq!(ids(&own.segments), ["s1", "s2"]);
-    let hosts = builder().with_corpus(corpus).build().unwrap();
-    assert_eq!(ids(&hosts.optimize(&context, Some(&query)).unwrap().segments), ["s0", "s1"]);
 }

@@ -19,7 +19,25 @@ use passages::Passages;
 /// make of them: identifiers, paths and numbers count once each, more where the agent has used them
 /// itself, and the lines of a file the more the later it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Selection;
+pub struct Selection {
+    granularity: Granularity,
+}
+
+/// What is chosen or not as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Granularity {
+    #[default]
+    Pieces,
+    Segments,
+}
+
+impl Selection {
+    /// Chooses segments whole, also those of an agent's transcript, as
+    /// [`worth`](crate::relevance::worth) says.
+    pub fn of_segments() -> Self {
+        Self { granularity: Granularity::Segments }
+    }
+}
 
 impl Reducer for Selection {
     fn name(&self) -> &'static str {
@@ -31,10 +49,14 @@ impl Reducer for Selection {
     }
 
     fn reduce(&self, draft: &mut Draft<'_>) -> Result<(), ContextError> {
-        match View::of(draft) {
+        let view = match self.granularity {
+            Granularity::Pieces => View::of(draft),
+            Granularity::Segments => None,
+        };
+        match view {
             Some(view) => fill(draft, |draft, room| view.choose(draft, room)),
             None => {
-                let passages = Passages::of(draft);
+                let passages = Passages::of(draft, self.granularity);
                 let worth = passages.worth(draft);
                 fill(draft, |draft, room| passages.choose(draft, &worth, room))
             }

@@ -1,7 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use super::Granularity;
 use super::choice::Choice;
+use crate::reducers::content::settled_fits;
 use crate::reducers::{Cause, Draft, Part, PartId};
 use crate::relevance::{Passage, Worth, select, worth};
 use crate::segment::Priority;
@@ -26,12 +28,16 @@ struct Item {
 }
 
 impl Passages {
-    pub(super) fn of(draft: &Draft<'_>) -> Self {
+    pub(super) fn of(draft: &Draft<'_>, granularity: Granularity) -> Self {
+        let settles = settled_fits(draft);
         let mut items = Vec::new();
         for unit in draft.units() {
             let priority = unit.priority();
             for part in unit.parts() {
-                items.extend(Item::all_of(&part, priority));
+                let is_kept = part.is_kept() || settles && part.is_rewritten();
+                let is_turn = part.segment().kind().is_turn() && part.tokens() <= LONG_TURN;
+                let is_whole = is_kept || is_turn || granularity == Granularity::Segments;
+                items.extend(Item::all_of(&part, priority, is_kept, is_whole));
             }
         }
         items.sort_by_key(|item| (item.part, item.pieces.start));
@@ -92,11 +98,8 @@ impl Passages {
 }
 
 impl Item {
-    /// The items of a part: all of a turn, or line by line.
-    fn all_of(part: &Part<'_>, priority: Priority) -> Vec<Self> {
-        // What another reducer has made as small as it shall be stays.
-        let is_kept = part.is_kept() || part.is_rewritten();
-        let is_whole = is_kept || (part.segment().kind().is_turn() && part.tokens() <= LONG_TURN);
+    /// The items of a part: one, or one for each piece.
+    fn all_of(part: &Part<'_>, priority: Priority, is_kept: bool, is_whole: bool) -> Vec<Self> {
         let mut items: Vec<Self> = Vec::new();
         let mut at = 0;
         for (index, piece) in part.pieces().enumerate() {
