@@ -118,6 +118,14 @@ impl<'c> Draft<'c> {
         (0..self.units.len()).filter(is_there).map(|unit| Unit::new(self, unit))
     }
 
+    /// One unit, whether it is still in the context or not.
+    ///
+    /// # Panics
+    /// May panic where `unit` was given out by another draft.
+    pub fn unit(&self, unit: UnitId) -> Unit<'_> {
+        Unit::new(self, unit.0)
+    }
+
     /// What is still in the context of each segment, in order.
     pub fn parts(&self) -> impl Iterator<Item = Part<'_>> + Clone {
         let is_there = |part: &usize| self.units[self.layout.unit_of(*part)].dropped.is_none();

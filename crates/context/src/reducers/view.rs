@@ -5,10 +5,17 @@ use super::selection::Choice;
 use super::{Cause, Draft, PartId, UnitId};
 use crate::draft::Shorter;
 use crate::error::ContextError;
+use crate::relevance::{Passage, Query, relevance};
 use crate::segment::{Cut, Kind, Role};
 use crate::transcript::{
     Cost, Gone, Index, Line, Lines, Origin, Shape, Turn, Worth, choose, repeated,
 };
+
+/// What a token of a line that answers the query as well as the mean one is worth more, where one of a
+/// plain result is worth 1.
+const ANSWER: u64 = 128;
+/// Far below what overflows where it is set against costs.
+const MOST_WORTH: u64 = 1 << 40;
 
 /// What a draft is as the transcript of an agent.
 pub(super) struct View {
@@ -65,9 +72,31 @@ impl View {
     pub(super) fn choose(&self, draft: &Draft<'_>, room: usize) -> Choice {
         let turns = turns(draft, &self.parts);
         let Self { lines, index, costs, gone, .. } = self;
-        let worth = Worth::of(&turns, lines, index, costs);
+        let mut worth = Worth::of(&turns, lines, index, costs);
+        if let Some(query) = draft.query() {
+            self.add_answers(&mut worth, &turns, query);
+        }
         let kept = choose(&turns, lines, index, &worth, costs, gone, room as u64);
         self.choice(draft, &turns, &kept, |_| Cause::OverBudget)
+    }
+
+    /// Adds what lines are worth as an answer to the query.
+    fn add_answers(&self, worth: &mut Worth, turns: &[Turn<'_>], query: &Query) {
+        let passage = |line: &Line| Passage {
+            text: &turns[line.turn()].text[line.span()],
+            segment: line.turn(),
+            ..Passage::default()
+        };
+        let passages: Vec<Passage<'_>> = self.lines.all().iter().map(passage).collect();
+        let Some(answers) = relevance(&passages, query) else { return };
+        let sum: u128 = answers.values().iter().map(|value| u128::from(*value)).sum();
+        let mean = (sum / (answers.values().len() as u128).max(1)).max(1);
+        for ((value, answer), cost) in
+            worth.values.iter_mut().zip(answers.values()).zip(&self.costs)
+        {
+            let more = u128::from(cost.body) * u128::from(ANSWER) * u128::from(*answer) / mean;
+            *value = value.saturating_add(u64::try_from(more).unwrap_or(u64::MAX)).min(MOST_WORTH);
+        }
     }
 
     /// The choice of these lines; `cause` says of a turn why its unit goes.
@@ -163,8 +192,14 @@ fn turns<'d>(draft: &'d Draft<'_>, parts: &[PartId]) -> Vec<Turn<'d>> {
                 _ => (Origin::Document, None),
             },
         };
-        let (pinned, settled) = (part.is_kept(), settles && part.is_rewritten());
-        turns.push(Turn { text: part.text(), origin, pair, pinned, settled });
+        turns.push(Turn {
+            text: part.text(),
+            origin,
+            pair,
+            pinned: part.is_kept(),
+            settled: settles && part.is_rewritten(),
+            priority: draft.unit(part.unit()).priority(),
+        });
     }
     turns
 }

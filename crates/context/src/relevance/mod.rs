@@ -41,5 +41,6 @@ mod words;
 pub use bm25::{Bm25, Score};
 pub use corpus::CorpusStats;
 pub use counts::{Scanner, TermCounts};
+pub(crate) use passage::relevance;
 pub use passage::{Passage, Worth, select, worth};
 pub use query::{Query, Term};

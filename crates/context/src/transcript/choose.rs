@@ -10,7 +10,7 @@ use super::{Cost, Turn};
 
 /// Which lines to keep, of those that are not `gone`, so that they cost at most `room`.
 ///
-/// Greedily the line is taken that gains most by token: its value and the weights of the names that
+/// Greedily, of those of the highest priority first, the line is taken that gains most by token: its value and the weights of the names that
 /// no line before has said. What must stay stays, even beyond the room: pinned turns and calls
 /// without a result. With the first line of a call or its result comes the frame of the call. A
 /// line costs less where the line above says its opening. Equal lines are taken by their order.
@@ -61,17 +61,18 @@ pub(crate) fn choose(
             choice.take_frame(call, &mut due);
         }
     }
+    let priority = |line: usize| turns[lines.all()[line].turn()].priority;
     let mut heap: BinaryHeap<_> = (0..gone.len())
         .filter(|&line| !gone[line] && !choice.kept[line])
-        .map(|line| (choice.gain(line), Reverse(line)))
+        .map(|line| (priority(line), choice.gain(line), Reverse(line)))
         .collect();
-    while let Some((gain, Reverse(line))) = heap.pop() {
+    while let Some((tier, gain, Reverse(line))) = heap.pop() {
         if choice.kept[line] {
             continue;
         }
         let now = choice.gain(line);
         if now < gain {
-            heap.push((now, Reverse(line)));
+            heap.push((tier, now, Reverse(line)));
             continue;
         }
         let of = lines.all()[line].turn();
@@ -88,7 +89,7 @@ pub(crate) fn choose(
         choice.take(line);
         for near in [line.wrapping_sub(1), line + 1] {
             if lines.of_turn(of).contains(&near) && !gone[near] && !choice.kept[near] {
-                heap.push((choice.gain(near), Reverse(near)));
+                heap.push((tier, choice.gain(near), Reverse(near)));
             }
         }
     }

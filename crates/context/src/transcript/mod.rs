@@ -23,6 +23,8 @@ mod repeated;
 mod tests;
 mod worth;
 
+use crate::segment::Priority;
+
 pub(crate) use choose::choose;
 pub(crate) use index::Index;
 pub(crate) use line::{Line, Lines, Shape};
@@ -41,6 +43,8 @@ pub(crate) struct Turn<'c> {
     pub(crate) pinned: bool,
     /// Has been made as small as it shall be, and stays so.
     pub(crate) settled: bool,
+    /// Its lines are taken before all of a lower one, whatever they are worth.
+    pub(crate) priority: Priority,
 }
 
 /// Where a turn comes from.

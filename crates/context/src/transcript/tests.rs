@@ -19,7 +19,14 @@ fn views(said: &[Said]) -> Vec<Turn<'_>> {
     said.iter()
         .map(|said| {
             let (origin, pair, pinned) = view(said);
-            Turn { text: &said.text, origin, pair, pinned, settled: false }
+            Turn {
+                text: &said.text,
+                origin,
+                pair,
+                pinned,
+                settled: false,
+                priority: Priority::Normal,
+            }
         })
         .collect()
 }

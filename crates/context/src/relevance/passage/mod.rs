@@ -100,6 +100,11 @@ pub fn worth(passages: &[Passage<'_>], query: Option<&Query>) -> Worth {
     if found { Worth { values, ..Worth::default() } } else { with_coverage(&corpus, values) }
 }
 
+/// What each passage is worth for the query; nothing where none of it is found.
+pub(crate) fn relevance(passages: &[Passage<'_>], query: &Query) -> Option<Worth> {
+    Some(worth(passages, Some(query))).filter(|worth| worth.ends.is_empty())
+}
+
 /// Half of what a mean passage is worth besides is for its terms, where all are said first there.
 fn with_coverage(corpus: &Corpus<'_>, values: Vec<u64>) -> Worth {
     let mean_value = u128::from(mean(&values));
