@@ -70,8 +70,8 @@ pub use count::Bpe;
 pub use count::{Encoding, Estimate, Tiktoken, TokenCounter, UnknownEncoding};
 pub use error::ContextError;
 pub use optimizer::{
-    ContextOptimizer, ContextOptimizerBuilder, DropReason, Dropped, Marked, ReducedContext,
-    ReducerReport, Report, Shortened,
+    ContextOptimizer, ContextOptimizerBuilder, DropReason, Dropped, Lost, Marked, ReducedContext,
+    ReducerReport, Report, Shortened, SummarizingOptimizer, SummaryError, SummaryRequest,
 };
 #[cfg(feature = "tools")]
 pub use recall::RecallTool;

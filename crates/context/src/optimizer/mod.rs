@@ -3,12 +3,15 @@
 mod builder;
 mod report;
 mod seal;
+mod summary;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 pub use builder::ContextOptimizerBuilder;
 pub use report::{DropReason, Dropped, Marked, ReducedContext, ReducerReport, Report, Shortened};
+
+pub use summary::{Lost, SummarizingOptimizer, SummaryError, SummaryRequest};
 
 use crate::count::TokenCounter;
 use crate::draft::{Draft, Marking, Task};
@@ -82,15 +85,24 @@ impl ContextOptimizer {
         segments: &[Segment],
         query: Option<&Query>,
     ) -> Result<ReducedContext, ContextError> {
-        let task = Task { budget: self.budget, reserve: 0, query };
+        self.optimize_to(self.budget, segments, query)
+    }
+
+    fn optimize_to(
+        &self,
+        budget: usize,
+        segments: &[Segment],
+        query: Option<&Query>,
+    ) -> Result<ReducedContext, ContextError> {
+        let task = Task { budget, reserve: 0, query };
         let mut draft = Draft::new(segments, &*self.counter, task)?;
         let before = draft.tokens();
         let pinned = draft.kept_tokens();
-        if let Some(excess) = pinned.checked_sub(self.budget).filter(|excess| *excess > 0) {
-            return Err(ContextError::PinnedExceedsBudget { pinned, budget: self.budget, excess });
+        if let Some(excess) = pinned.checked_sub(budget).filter(|excess| *excess > 0) {
+            return Err(ContextError::PinnedExceedsBudget { pinned, budget, excess });
         }
         // What must stay is all that more than the budget can ask for.
-        let target = self.min_reduction.less(before).min(self.budget).max(pinned);
+        let target = self.min_reduction.less(before).min(budget).max(pinned);
         let seal = Seal::of(segments, self);
         let reducers = if before <= target || seal.is_known(&*self.recall)? {
             Vec::new()
@@ -98,9 +110,9 @@ impl ContextOptimizer {
             draft.aim(target, self.marking);
             self.run_reducers(&mut draft)?
         };
-        let reduced = self.finish(before, &draft, reducers)?;
+        let reduced = self.finish(budget, before, &draft, reducers)?;
         Seal::of(&reduced.segments, self).keep(&*self.recall)?;
-        match reduced.report.after.checked_sub(self.budget).filter(|excess| *excess > 0) {
+        match reduced.report.after.checked_sub(budget).filter(|excess| *excess > 0) {
             Some(excess) => Err(ContextError::BudgetNotMet { reached: Box::new(reduced), excess }),
             None => Ok(reduced),
         }
@@ -142,6 +154,7 @@ impl ContextOptimizer {
 
     fn finish(
         &self,
+        budget: usize,
         before: usize,
         draft: &Draft<'_>,
         reducers: Vec<ReducerReport>,
@@ -149,13 +162,14 @@ impl ContextOptimizer {
         let settled = draft.settle(&*self.recall, self.marking)?;
         let report = Report {
             encoding: self.counter.encoding().into(),
-            budget: self.budget,
+            budget,
             before,
             after: settled.tokens,
             reducers,
             dropped: settled.dropped,
             shortened: settled.shortened,
             markers: settled.markers,
+            summary: None,
         };
         Ok(ReducedContext { segments: settled.segments, report })
     }

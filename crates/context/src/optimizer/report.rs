@@ -41,6 +41,9 @@ pub struct Report {
     pub shortened: Vec<Shortened>,
     /// The markers that were put where something went, in order.
     pub markers: Vec<Marked>,
+    /// The tokens of the summary, where there is one; it is a part of `after`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<usize>,
 }
 
 /// What one reducer did.

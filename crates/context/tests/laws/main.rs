@@ -13,3 +13,4 @@ mod reducers;
 mod report;
 mod sizes;
 mod structure;
+mod summary;
