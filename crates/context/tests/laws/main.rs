@@ -6,6 +6,7 @@ mod budget;
 mod bytes;
 mod contexts;
 mod counting;
+mod each;
 mod kept;
 mod misuse;
 mod readers;
