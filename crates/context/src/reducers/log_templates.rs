@@ -2,15 +2,21 @@ use super::content::{open_parts, share};
 use super::{Draft, Loss, PartId, Reducer};
 use crate::error::ContextError;
 use crate::logs::LogFold;
+use crate::relevance::{Passage, Query, relevance, select};
 use crate::segment::Kind;
 
 /// Folds logs to a line for each kind of record, with how often it occurs, from when to when, and
 /// what its values vary over. Every distinct warning, error and stack trace stays in full once.
 ///
 /// Where the budget is still exceeded, logs shrink as much as everything that may, and what is
-/// frequent and no alarm goes first. The format is described at [`logs`](crate::logs).
+/// frequent and no alarm goes first. The format is described at [`logs`](crate::logs). For a query,
+/// the lines that have most to do with it follow as they are, in what the fold leaves of the log's
+/// share of the budget, which is 3 tenths of it at least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LogTemplates;
+
+/// What stands before lines that a query has found.
+const FOUND: &str = "[lines that have to do with the question]\n";
 
 impl Reducer for LogTemplates {
     fn name(&self) -> &'static str {
@@ -22,13 +28,25 @@ impl Reducer for LogTemplates {
     }
 
     fn reduce(&self, draft: &mut Draft<'_>) -> Result<(), ContextError> {
+        let shares: Vec<(PartId, usize)> = open_parts(draft, Kind::Log)
+            .into_iter()
+            .map(|part| (part, share(draft, draft.part(part).tokens())))
+            .collect();
         let mut folded: Vec<(PartId, LogFold<'_>)> = Vec::new();
-        for part in open_parts(draft, Kind::Log) {
-            let segment = draft.segment(part);
-            let fold = LogFold::new(segment.text());
+        for (part, share) in shares {
+            let text = draft.segment(part).text();
+            let fold = LogFold::new(text);
             let most = draft.part(part).tokens().saturating_sub(1);
-            if let Some(text) = fold.render(&|text| draft.count(text), most)
+            let count = |text: &str| draft.count(text);
+            let found = draft.query().and_then(|query| {
+                let short = fold.render(&count, share * 7 / 10)?;
+                let room = share.saturating_sub(count(&short) + count(FOUND));
+                Some(short + "\n" + FOUND + &found(text, query, &count, room)?)
+            });
+            let is_found = found.is_some();
+            if let Some(text) = found.or_else(|| fold.render(&count, most))
                 && draft.rewrite(part, text)?
+                && !is_found
             {
                 folded.push((part, fold));
             }
@@ -45,4 +63,29 @@ impl Reducer for LogTemplates {
         }
         Ok(())
     }
+}
+
+/// The lines that have most to do with the query, in their order; none where none has.
+fn found<'t>(
+    text: &'t str,
+    query: &Query,
+    count: &dyn Fn(&str) -> usize,
+    room: usize,
+) -> Option<String> {
+    let mut scanner = query.scanner();
+    let lines: Vec<&str> = text
+        .split_inclusive('\n')
+        .filter(|line| scanner.count(line).counts().iter().any(|count| *count > 0))
+        .collect();
+    let passage = |(segment, line): (usize, &&'t str)| Passage {
+        text: line,
+        segment,
+        tokens: u32::try_from(count(line)).unwrap_or(u32::MAX),
+        ..Passage::default()
+    };
+    let passages: Vec<Passage<'_>> = lines.iter().enumerate().map(passage).collect();
+    let worth = relevance(&passages, query)?;
+    let chosen = select(&worth, &passages, &[], room as u64);
+    let stays = lines.iter().zip(chosen).filter(|(_, stays)| *stays).map(|(line, _)| *line);
+    Some(stays.collect::<String>()).filter(|text| !text.is_empty())
 }

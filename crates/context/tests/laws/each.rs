@@ -7,6 +7,7 @@ use maniple_context::reducers::{
     CodeOutlines, JsonSamples, JsonTables, LogTemplates, Loss, NearDuplicates, Reducer,
     RepeatedLines, StaleResults, SupersededReads,
 };
+use maniple_context::relevance::Query;
 use maniple_context::{
     ContextError, ContextOptimizer, DropReason, Kind, LineRange, ReducedContext, Segment, Source,
 };
@@ -167,6 +168,24 @@ fn a_log_is_folded_and_says_each_error_in_full() {
         assert!(folded.contains("ERROR pool: refused by 10.0.0.7 after 3 tries"), "{folded}");
         assert!(folded.contains("1999×") && reduced.report.after <= 200, "{folded}");
     }
+}
+
+#[test]
+fn of_a_log_the_lines_that_answer_the_query_stay_as_they_are() {
+    let line = |at: usize| {
+        format!("10:{:02}:{:02} INFO worker {at}: took item {}\n", at / 60, at % 60, at * 31 % 997)
+    };
+    let log: String = (0..3_000).map(line).collect();
+    let context = [Segment::new("log", Kind::Log, log)];
+    let optimizer = ContextOptimizer::builder(Arc::new(counter()), tokens(&context) / 50)
+        .with_reducer(LogTemplates)
+        .build()
+        .unwrap();
+    let query = Query::new("What did worker 1234 take?");
+    let reduced = optimizer.optimize(&context, Some(&query)).unwrap();
+    let said = text(&reduced, "log");
+    assert!(said.contains(line(1234).trim()), "{said}");
+    assert!(said.contains("3000×"), "{said}");
 }
 
 #[test]
