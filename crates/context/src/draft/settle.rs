@@ -138,7 +138,7 @@ impl Draft<'_> {
                         *sum += tokens;
                     }
                     _ => {
-                        absences.push(Absence { place: Place::Run(at), range: at..at + 1, tokens })
+                        absences.push(Absence { place: Place::Run(at), range: at..at + 1, tokens });
                     }
                 }
             } else if body.is_rewritten() {
@@ -174,22 +174,22 @@ impl Draft<'_> {
     fn shorten(&self, at: usize, markers: &Markers, texts: &mut Texts, settled: &mut Settled) {
         let segment = &self.segments[at];
         let body = &self.bodies[at];
-        let mut marked = Vec::new();
+        let mut reported = Vec::new();
         let mut text = body.render(|body, gap| {
             let (marker, handle) = markers.get(&Place::Gap(at, gap.start))?;
             let filler = body.filler(&gap, marker);
-            marked.push(Marked { handle: *handle, tokens: self.count(&filler) });
+            reported.push(Marked { handle: *handle, tokens: self.count(&filler) });
             Some(filler)
         });
         if let Some((marker, handle)) = markers.get(&Place::Wording(at)) {
             let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
             let line = format!("{end}{marker}");
             text.push_str(&line);
-            marked.push(Marked { handle: *handle, tokens: self.count(&line) });
+            reported.push(Marked { handle: *handle, tokens: self.count(&line) });
         }
-        let tokens = if marked.is_empty() { body.tokens() } else { self.count(&text) };
+        let tokens = if reported.is_empty() { body.tokens() } else { self.count(&text) };
         settled.tokens += tokens;
-        settled.markers.append(&mut marked);
+        settled.markers.append(&mut reported);
         settled.segments.push(segment.with_text(text));
         settled.shortened.push(Shortened {
             id: segment.id().clone(),

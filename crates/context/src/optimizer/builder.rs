@@ -56,8 +56,8 @@ impl ContextOptimizerBuilder {
         self
     }
 
-    /// Goes below the budget, if that is what it takes to reduce the tokens by this share, from 0 to
-    /// 1. By default 0: a context within the budget is left as it is. What must stay is never
+    /// Goes below the budget, if that is what it takes to reduce the tokens by this share, between 0
+    /// and 1. By default 0: a context within the budget is left as it is. What must stay is never
     /// reduced.
     pub fn with_min_reduction(mut self, share: f64) -> Self {
         self.min_reduction = share;

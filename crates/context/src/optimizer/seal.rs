@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::ContextOptimizer;
@@ -17,7 +18,8 @@ impl Seal {
         let mut said = String::new();
         for segment in segments {
             let (id, text) = (segment.id().as_str(), segment.text());
-            said.push_str(&format!("{} {id}{} {text}", id.len(), text.len()));
+            // Writing to a string never fails.
+            let _ = write!(said, "{} {id}{} {text}", id.len(), text.len());
         }
         let reducers: Vec<&str> = optimizer.reducers.iter().map(|reducer| reducer.name()).collect();
         let seal = format!(

@@ -3,7 +3,7 @@ use super::{Draft, Loss, Part, PartId, Reducer};
 use crate::code::{CodeOutline, Language, code_outline, numbered};
 use crate::error::ContextError;
 use crate::relevance::{Passage, worth};
-use crate::segment::Kind;
+use crate::segment::{Kind, Source};
 
 /// Outlines source code: imports and signatures stay with their line numbers, and bodies as far as
 /// there is room, those first that have most to do with the query or, without one, say most.
@@ -43,7 +43,7 @@ impl Reducer for CodeOutlines {
 
 /// As much of the code as there is room for.
 fn outlined(part: &Part<'_>, draft: &Draft<'_>, room: usize) -> String {
-    let path = part.segment().source().map(|source| source.name());
+    let path = part.segment().source().map(Source::name);
     let text = part.text();
     let outline = code_outline(Language::of(path, text), text);
     let scores = scores(&outline, text, path.unwrap_or(""), draft);

@@ -1,7 +1,7 @@
 //! What the text of a part is, whatever its segment is called.
 
 use super::{Draft, Part, PartId};
-use crate::segment::Kind;
+use crate::segment::{Kind, Source};
 
 /// A text of fewer lines is not worth folding.
 const FEWEST_LINES: usize = 16;
@@ -12,7 +12,7 @@ impl Part<'_> {
         let segment = self.segment();
         match segment.kind() {
             Kind::File | Kind::ToolResult if self.is_long() => {
-                Kind::detect(segment.text(), segment.source().map(|source| source.name()))
+                Kind::detect(segment.text(), segment.source().map(Source::name))
             }
             kind => kind,
         }

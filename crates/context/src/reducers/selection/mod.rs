@@ -53,14 +53,12 @@ impl Reducer for Selection {
             Granularity::Pieces => View::of(draft),
             Granularity::Segments => None,
         };
-        match view {
-            Some(view) => fill(draft, |draft, room| view.choose(draft, room)),
-            None => {
-                let passages = Passages::of(draft, self.granularity);
-                let worth = passages.worth(draft);
-                fill(draft, |draft, room| passages.choose(draft, &worth, room))
-            }
+        if let Some(view) = view {
+            return fill(draft, |draft, room| view.choose(draft, room));
         }
+        let passages = Passages::of(draft, self.granularity);
+        let worth = passages.worth(draft);
+        fill(draft, |draft, room| passages.choose(draft, &worth, room))
     }
 }
 
