@@ -6,7 +6,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::scan::{Token, mix};
+use super::scan::Token;
+use crate::hash::mix;
 
 /// Words on the way from the root to a leaf.
 const DEPTH: usize = 2;

@@ -1,6 +1,7 @@
 //! Which lines belong together.
 
-use super::scan::{Scan, mix};
+use super::scan::Scan;
+use crate::hash::mix;
 use crate::text::floor_char_boundary;
 
 /// What starts a line of a stack trace or of a report that belongs to the line before.

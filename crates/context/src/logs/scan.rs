@@ -1,5 +1,7 @@
 //! Splits one line into tokens, in which what looks like a value is masked.
 
+use crate::hash::mix;
+
 /// Tokens and fields of a line beyond these are still part of its shape, but are not looked at one
 /// by one, so that a line of any length takes bounded memory.
 const MOST_TOKENS: usize = 256;
@@ -95,10 +97,6 @@ pub(super) struct Scan {
     pub(super) status: Status,
     pub(super) is_stamped: bool,
     token: usize,
-}
-
-pub(super) fn mix(hash: u64, value: u64) -> u64 {
-    (hash.rotate_left(5) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 impl Scan {

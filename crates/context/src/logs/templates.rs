@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 
 use super::alarm::Severity;
 use super::drain::{ClusterId, Drain};
-use super::scan::{FieldKind, Scan, mix};
+use super::scan::{FieldKind, Scan};
 use super::shapes::{Shape, Shapes, Values, first_line};
+use crate::hash::mix;
 
 /// A longer identifier is not told beside another.
 const LONGEST_OTHER: usize = 24;

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use super::{Cause, Draft, Loss, Part, Reducer, Unit, UnitId};
 use crate::error::ContextError;
-use crate::hash::hash;
+use crate::hash::{hash, mix};
 
 /// Drops what another unit says nearly word for word.
 ///
@@ -140,8 +140,6 @@ impl Sketch {
 }
 
 fn combine(hashes: &[u64]) -> u64 {
-    let fold =
-        |sum: u64, next: &u64| (sum.rotate_left(23) ^ next).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mixed = hashes.iter().fold(0, fold);
+    let mixed = hashes.iter().fold(0, |sum, next| mix(sum, *next));
     mixed ^ (mixed >> 29)
 }

@@ -1,8 +1,9 @@
 //! Which names each line says.
 
 use super::line::{Line, Lines, Shape};
-use super::names::{Class, HashedMap, each_name, hash};
+use super::names::{Class, each_name};
 use super::{Turn, arguments::decoded};
+use crate::hash::{HashedMap, hash};
 
 /// The names of all lines, each name by a number of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::arguments::{decoded, each_part};
-use super::names::hash;
 use super::{Origin, Turn};
+use crate::hash::hash;
 
 /// A part of a turn that goes or stays as a whole: a line with the blank lines that follow it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,23 +86,6 @@ impl Lines {
                 .is_some_and(|this| !self.whole[this.turn] && this.follows(&self.all[line - 1]))
     }
 
-    #[cfg(test)]
-    /// Writes what is left of a turn, with the openings that are not said by a kept line above.
-    pub(crate) fn write(
-        &self,
-        turns: &[Turn<'_>],
-        turn: usize,
-        kept: impl Fn(usize) -> bool,
-        out: &mut String,
-    ) {
-        for line in self.of_turn(turn) {
-            if kept(line) {
-                let opens = !(self.continues(line) && kept(line - 1));
-                self.all[line].write(turns[turn].text, opens, out);
-            }
-        }
-    }
-
     fn cut_arguments(&mut self, turn: usize, text: &str) {
         let mut start = 0;
         each_part(text, |end, may_go| {
@@ -176,21 +159,6 @@ impl Line {
     /// Whether it is a line of a file that was shown with line numbers.
     pub(super) fn is_numbered(&self) -> bool {
         matches!(self.place, Place::Numbered { .. })
-    }
-
-    #[cfg(test)]
-    /// Writes the line. Blank lines after it have no numbers of their own where the opening goes
-    /// or stays: theirs are told by its own.
-    pub(crate) fn write(&self, text: &str, with_opening: bool, out: &mut String) {
-        let text = &text[self.span()];
-        if !self.is_numbered() {
-            out.push_str(if with_opening { text } else { &text[self.opening..] });
-            return;
-        }
-        for (nth, line) in text.split_inclusive('\n').enumerate() {
-            let number = if nth == 0 && with_opening { 0 } else { opening(line).0 };
-            out.push_str(&line[number..]);
-        }
     }
 
     /// What it says, whatever its number, its escapes and the white space behind it.

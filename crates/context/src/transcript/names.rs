@@ -1,8 +1,5 @@
 //! What a text names: paths, identifiers and numbers, and its plain words.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
 /// What kind of name it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Class {
@@ -98,46 +95,6 @@ static IS_WORD: [bool; 256] = {
 
 fn joins(byte: u8) -> bool {
     matches!(byte, b'.' | b'-' | b'/')
-}
-
-/// Eight bytes at a time, and the same on every machine.
-pub(super) fn hash(bytes: &[u8]) -> u64 {
-    let mut hash = bytes.len() as u64;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for word in words {
-        hash = mix(hash ^ u64::from_le_bytes(*word));
-    }
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    mix(hash ^ u64::from_le_bytes(last))
-}
-
-/// Spreads every bit over all others; the constants are those of `MurmurHash3`.
-fn mix(mut bits: u64) -> u64 {
-    bits = (bits ^ bits >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    bits = (bits ^ bits >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    bits ^ bits >> 33
-}
-
-/// Maps by a [`hash`].
-pub(super) type HashedMap<V> = HashMap<u64, V, BuildHasherDefault<Hashed>>;
-
-/// Takes a key that is a [`hash`] for its own hash.
-#[derive(Debug, Default)]
-pub(super) struct Hashed(u64);
-
-impl Hasher for Hashed {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = hash(bytes);
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
 }
 
 #[cfg(test)]

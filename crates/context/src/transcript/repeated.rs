@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::index::Index;
 use super::line::{Lines, Shape};
-use super::names::{HashedMap, hash};
 use super::{Cost, Origin, Turn};
+use crate::hash::{HashedMap, hash};
 
 /// Why a line can go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -61,9 +61,12 @@ impl Reduced {
     }
 
     fn written(&self, turns: &[Turn<'_>], turn: usize, kept: impl Fn(usize) -> bool) -> String {
-        let mut text = String::new();
-        self.lines.write(turns, turn, kept, &mut text);
-        text
+        let kept_lines = self.lines.of_turn(turn).filter(|line| kept(*line));
+        let line = |line: usize| {
+            let opens = !(self.lines.continues(line) && kept(line - 1));
+            written(&self.lines.all()[line], turns, opens)
+        };
+        kept_lines.map(line).collect()
     }
 
     fn stays(&self, line: usize) -> bool {
@@ -73,16 +76,26 @@ impl Reduced {
 
 /// A token for each byte, so that costs add up exactly.
 fn costs(turns: &[Turn<'_>], lines: &Lines) -> Vec<Cost> {
-    let written = |line: &Line, with_opening| {
-        let mut text = String::new();
-        line.write(turns[line.turn()].text, with_opening, &mut text);
-        u32::try_from(text.len()).unwrap()
-    };
+    let tokens = |line: &Line, opens| u32::try_from(written(line, turns, opens).len()).unwrap();
     let cost = |line: &Line| {
-        let body = written(line, false);
-        Cost { body, opening: written(line, true) - body }
+        let body = tokens(line, false);
+        Cost { body, opening: tokens(line, true) - body }
     };
     lines.all().iter().map(cost).collect()
+}
+
+/// What is written of a line that stays. Blank lines after one with a number have none of their own:
+/// theirs are told by its own.
+fn written(line: &Line, turns: &[Turn<'_>], opens: bool) -> String {
+    let text = turns[line.turn()].text;
+    let mut start = line.span().start;
+    let mut written = String::new();
+    for (nth, (end, opening)) in line.pieces(text).enumerate() {
+        let opening = if nth == 0 && opens { 0 } else { opening };
+        written.push_str(&text[start + opening..end]);
+        start = end;
+    }
+    written
 }
 
 fn pinned(text: &str) -> Said {
