@@ -6,12 +6,15 @@ use super::Case;
 use super::words::Dice;
 
 /// An agent works on a repository: it reads files and reads them again, searches, edits and runs
-/// tests. What its next steps need is the evidence: the lines that it edits next, and the functions
-/// that those call.
+/// tests. What its next steps need is the evidence: the lines around its last edits, as they are now,
+/// as far as it has seen them. What an edit has replaced is not needed.
 pub fn transcript(seed: u64, steps: usize) -> Case {
     let mut work = Work::new(seed);
     for _ in 0..steps {
         work.step();
+    }
+    if work.edited.is_empty() {
+        work.edit(0);
     }
     let evidence = work.needed();
     Case { segments: work.segments, question: None, evidence }
@@ -116,8 +119,8 @@ impl Work {
         ));
     }
 
-    /// What the next edits quote: lines beside those that were edited last, and shown.
-    fn needed(&mut self) -> Vec<String> {
+    /// Lines beside those that were edited last, and those themselves.
+    fn needed(&self) -> Vec<String> {
         let shown: Vec<&str> = self.segments.iter().map(|segment| &**segment.text()).collect();
         let shown = shown.join("\n");
         let last = self.edited.iter().rev().take(3);

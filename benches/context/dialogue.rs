@@ -3,8 +3,9 @@ use maniple::context::{Kind, Segment};
 use super::Case;
 use super::words::Dice;
 
-/// Two people talk; one of the things that they say is asked for later. In half of the cases it
-/// answers what the other has just asked, and says only the rest.
+/// Two people talk, and now and then one says where a thing is; about half of the times that answers
+/// what the other has just asked, and says only the rest. Asked for is one of the things; where nothing
+/// is asked, all of them are needed.
 pub fn dialogue(seed: u64, turns: usize, has_question: bool) -> Case {
     let mut dice = Dice::new(seed);
     let people = [dice.name(), dice.name()];
@@ -30,27 +31,27 @@ pub fn dialogue(seed: u64, turns: usize, has_question: bool) -> Case {
         }
         // Other turns name the same people and things.
         let length = 5 + dice.below(22);
-        let mut text = dice.sentence(length);
+        let mut sentences = vec![dice.sentence(length)];
         if dice.percent(12) && !things.is_empty() {
-            text.push_str(&format!(" Do you like the {}?", things[dice.below(things.len())]));
+            sentences.push(format!("Do you like the {}?", things[dice.below(things.len())]));
         }
         if dice.percent(10) {
-            text.push_str(&format!(" Right, {}?", people[1 - who]));
+            sentences.push(format!("Right, {}?", people[1 - who]));
         }
-        said.push((who, text));
+        said.push((who, sentences.join(" ")));
     }
-    let asked = facts.get(dice.below(facts.len()));
     let segments = said.iter().enumerate().map(|(at, (who, text))| {
         let kind = if *who == 0 { Kind::User } else { Kind::Assistant };
         Segment::new(format!("t{at}"), kind, text.as_str()).with_speaker(people[*who].as_str())
     });
-    Case {
-        segments: segments.collect(),
-        question: asked
-            .filter(|_| has_question)
-            .map(|(who, thing, _)| format!("Where did {who} leave the {thing}?")),
-        evidence: asked.map(|(_, _, fact)| fact.clone()).into_iter().collect(),
-    }
+    let segments = segments.collect();
+    let (question, evidence) = match facts.get(dice.below(facts.len())) {
+        Some((who, thing, fact)) if has_question => {
+            (Some(format!("Where did {who} leave the {thing}?")), vec![fact.clone()])
+        }
+        _ => (None, facts.into_iter().map(|(_, _, fact)| fact).collect()),
+    };
+    Case { segments, question, evidence }
 }
 
 const DAYS: [&str; 7] =

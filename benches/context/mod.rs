@@ -28,12 +28,15 @@ pub struct Case {
 }
 
 impl Case {
-    /// How much of the evidence these segments say, from 0 to 1.
+    /// How much of the evidence these segments say, from 0 to 1; 0 where there is none.
     #[expect(clippy::cast_precision_loss, reason = "there are few")]
     pub fn kept(&self, segments: &[Segment]) -> f64 {
-        let texts: Vec<&str> = segments.iter().map(|segment| &**segment.text()).collect();
-        let all = texts.join("\n");
-        let kept = self.evidence.iter().filter(|evidence| all.contains(evidence.as_str())).count();
+        let kept = self.evidence.iter().filter(|evidence| says(segments, evidence)).count();
         kept as f64 / self.evidence.len().max(1) as f64
     }
+}
+
+/// Whether one of these segments says this.
+pub fn says(segments: &[Segment], evidence: &str) -> bool {
+    segments.iter().any(|segment| segment.text().contains(evidence))
 }
