@@ -199,7 +199,8 @@
 //! # Features
 //! - `bundles`: `maniple_testkit::store_contract!` and `maniple_testkit::bundles`, the contract of stores of
 //!   sessions.
-//! - `context`: `maniple_testkit::context`, the contract of stores for recall.
+//! - `context`: `maniple_testkit::context`, the contract of stores for recall, and strategies for proptest
+//!   that make conversations.
 //! - `proptest`: `maniple_testkit::strategy`, strategies for inputs, runs, faults and crashes; and
 //!   `CrashTest::with_inputs`, whose failures shrink to an input and its crashes.
 //! - `orchestration`: `maniple_testkit::orchestration`, the checks for combiners and agents that are
