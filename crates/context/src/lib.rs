@@ -1,48 +1,69 @@
 //! Measured, reversible reduction of a context window to a token budget.
 //!
-//! A context is a list of [`Segment`]s. A [`ContextOptimizer`] reduces it to a budget of tokens for
-//! a question: first what loses nothing (exact duplicates), then, only if that is not enough, by
-//! selecting what has most to do with the question. Pinned segments stay byte for byte, a tool call
-//! and its result stay together, and every text that went can be recalled by the handle that the
-//! report gives it.
+//! A context is a list of [`Segment`]s: messages, tool calls and their results, files, logs. A
+//! [`ContextOptimizer`] reduces it to a budget of tokens, for a question or for none. It counts with
+//! a real tokenizer, runs [reducers] in the order of what they lose, and stops as soon as the
+//! budget holds. Where something went stands a short [`Marker`], by which a model has it back, byte
+//! for byte.
 //!
 //! ```
 //! use std::sync::Arc;
 //!
-//! use maniple_context::relevance::Query;
-//! use maniple_context::{ContextOptimizer, Encoding, Kind, Segment, Tiktoken};
+//! use maniple_context::messages::Transcript;
+//! use maniple_context::{ContextOptimizer, Encoding, Marker, Tiktoken};
+//! use serde_json::json;
 //!
+//! // An agent has read a log, in which one line is not like the others.
+//! let line = |n| match n {
+//!     321 => "10:05:21 ERROR orders: the total is 7, not 8\n".to_owned(),
+//!     n => format!("10:{:02}:{:02} INFO orders: served {n} in {} ms\n", n / 60, n % 60, n * 79 % 97),
+//! };
+//! let log: String = (0..600).map(line).collect();
+//! let messages = json!([
+//!     {"role": "user", "content": "Why do orders fail?", "pinned": true},
+//!     {"role": "assistant", "content": null, "tool_calls": [{
+//!         "id": "a", "type": "function",
+//!         "function": {"name": "read", "arguments": "{\"path\":\"orders.log\"}"}}]},
+//!     {"role": "tool", "tool_call_id": "a", "content": log}]);
+//! let transcript = Transcript::openai_value(&messages)?;
+//!
+//! // Room for a quarter of it. Far less is taken, for the log says little.
 //! let counter = Arc::new(Tiktoken::new(Encoding::O200kBase));
-//! let optimizer = ContextOptimizer::builder(counter, 20).build()?;
-//! let context = [
-//!     Segment::new("task", Kind::User, "Why are failed calls repeated?").pinned(),
-//!     Segment::new("a", Kind::File, "Calls that failed are repeated three times."),
-//!     Segment::new("b", Kind::File, "The colours of the logo are chosen by the design team."),
-//! ];
+//! let optimizer = ContextOptimizer::builder(counter, 2_000).build()?;
+//! let reduced = optimizer.optimize(transcript.segments(), None)?;
+//! assert!(reduced.report.before > 9_000 && reduced.report.after < 200);
 //!
-//! let question = Query::new(context[0].text());
-//! let reduced = optimizer.optimize(&context, Some(&question))?;
+//! // The same conversation as the provider takes it, with the line that matters.
+//! let written = transcript.write(&reduced.segments)?;
+//! assert!(written.contains("10:05:21 ERROR orders: the total is 7, not 8"));
 //!
-//! assert_eq!(reduced.segments, [context[0].clone(), context[1].clone()]);
-//! assert!(reduced.report.after <= 20);
-//! let dropped = &reduced.report.dropped[0];
-//! assert_eq!(optimizer.recall(&dropped.handle)?, *context[2].text());
+//! // A marker says that something is left out. By its handle a model has it back.
+//! let (_, marker) = Marker::all_in(&written).next().expect("the budget has room for a marker");
+//! let handle = optimizer.recall_store().find(marker.handle())?;
+//! assert_eq!(*optimizer.recall(&handle)?, *log);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! - Counting: [`TokenCounter`] and [`Tiktoken`]; [`Estimate`] where about is enough.
-//! - Messages of `OpenAI` and Anthropic as segments, and back: [`messages`].
-//! - Reducers: [`reducers`], for writing one too.
-//! - Relevance: [`relevance`], whose statistics can be gathered in parallel.
+//! - Counting: [`TokenCounter`] and [`Tiktoken`]; [`Estimate`] where about is enough; `Bpe` (feature
+//!   `bpe`) where counting has to be fast.
+//! - Contexts: [`Segment`]s of a [`Kind`], or [`messages`] of `OpenAI` and Anthropic, and back.
+//! - Reduction: [`ContextOptimizer`] and its [`Report`]; [`reducers`], for writing one too.
+//! - Relevance: [`relevance`], what a passage is worth for a question or by itself.
 //! - Selection: [`select`], for what is worth most under a budget.
 //! - Structure: [`blocks`] and [`sentences`] split a text into parts worth selecting, [`outline`]
 //!   lists what names its parts.
-//! - Formats: [`logs`] folds a log to what it says, [`json`] writes and samples tables.
-//! - Code: [`code`], the outline of a source text by its grammar.
-//! - Recall: [`RecallStore`] in memory or in files, [`excerpt`] for parts of a text, [`Marker`] for
-//!   what stands where something went, and `RecallTool` (feature `tools`) for a model.
+//! - Formats: [`logs`] folds a log to what it says, [`json`] writes and samples tables, [`code`]
+//!   outlines a source text.
+//! - Recall: [`RecallStore`] in memory or in files, [`excerpt`] for parts of a text, and `RecallTool`
+//!   (feature `tools`) for a model.
 //!
-//! The text that stays carries no marks where something went: what went is in the [`Report`].
+//! # Features
+//! None is on by default.
+//! - `bpe`: a faster counter, exact too, for minutes of building and 50 MB of program.
+//! - `lang-rust`, `lang-python`, `lang-typescript`, `lang-javascript`: outlines of source code by its
+//!   grammar, which takes a C compiler to build; without it, by indentation.
+//! - `tools`: recall as a tool of a model.
+//! - `testkit`: the contract of stores for recall, and strategies that make conversations.
 
 pub mod code;
 mod count;
