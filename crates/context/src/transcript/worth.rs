@@ -1,9 +1,12 @@
 //! What the lines and names of a transcript are worth to its next step.
 
+use std::collections::HashSet;
+
 use super::index::Index;
 use super::line::{Line, Lines, Shape};
 use super::names::Class;
 use super::{Cost, Origin, Turn};
+use crate::logs::{Severity, judge};
 
 /// What is gained by keeping lines: the values of the lines, and the weight of each name once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +56,7 @@ impl Worth {
         let mut values = vec![0; lines.all().len()];
         for (place, turn) in turns.iter().enumerate() {
             let size = sizes[place];
+            let alarms = if files[place] { HashSet::new() } else { alarms(turn, lines, place) };
             for line in lines.of_turn(place) {
                 let cost = u64::from(costs[line].body);
                 values[line] = match turn.origin {
@@ -60,6 +64,9 @@ impl Worth {
                     Origin::Call { .. } => 0,
                     Origin::Result | Origin::Document => {
                         let mut value = cost;
+                        if alarms.contains(&line) {
+                            value += cost * ALARM;
+                        }
                         if files[place] {
                             value *= OF_FILE;
                             value += value * SMALL * SMALL_SIZE / (SMALL_SIZE + size);
@@ -74,6 +81,22 @@ impl Worth {
         }
         Self { values, weights: names.weights(index, turns.len()) }
     }
+}
+
+/// What a token of an alarm among other lines is worth more.
+const ALARM: u64 = 200;
+/// Where more than one of so many lines is an alarm, it is what the text speaks of.
+const RARE_ALARM: usize = 8;
+
+/// The lines of a result that speak of a failure, where most do not.
+fn alarms(turn: &Turn<'_>, lines: &Lines, place: usize) -> HashSet<usize> {
+    let range = lines.of_turn(place);
+    if !turn.is_material() || range.len() < RARE_ALARM {
+        return HashSet::new();
+    }
+    let is_alarm = |line: &usize| judge(&turn.text[lines.all()[*line].span()]) == Severity::Alarm;
+    let alarms: HashSet<usize> = range.clone().filter(is_alarm).collect();
+    if alarms.len() * RARE_ALARM <= range.len() { alarms } else { HashSet::new() }
 }
 
 /// The square of how late a turn is, in thousandths.

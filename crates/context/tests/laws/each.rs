@@ -204,3 +204,17 @@ fn code_is_outlined_with_the_numbers_of_its_lines() {
     let signatures = (0..20).filter(|at| outline.contains(&format!("pub fn part_{at}(")));
     assert_eq!(signatures.count(), 20, "{outline}");
 }
+
+#[test]
+fn of_a_long_result_the_line_that_tells_of_a_failure_stays() {
+    let line = |at: usize| match at {
+        377 => "test sums_are_whole ... FAILED: the total is 7, not 8\n".to_owned(),
+        _ => format!("test case_{at} ... ok in {} ms\n", at * 7 % 500),
+    };
+    let output: String = (0..600).map(line).collect();
+    let context = call(0, r#"run {"command":"make test"}"#, &output);
+    let optimizer = ContextOptimizer::builder(Arc::new(counter()), tokens(&context) / 8).build();
+    let reduced = optimizer.unwrap().optimize(&context, None).unwrap();
+    let said = text(&reduced, "r0");
+    assert!(said.contains("FAILED: the total is 7, not 8"), "{said}");
+}
