@@ -127,8 +127,12 @@ impl Directory {
     }
 }
 
+/// Only what a writer names so: a directory may hold files of others, such as `new-report.txt`.
 fn is_temporary(name: &std::ffi::OsStr) -> bool {
-    name.to_str().is_some_and(|name| name.starts_with(TEMPORARY))
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    name.to_str()
+        .and_then(|name| name.strip_prefix(TEMPORARY)?.split_once('-'))
+        .is_some_and(|(process, number)| is_number(process) && is_number(number))
 }
 
 /// Makes a directory and those above it, and their entries durable.
@@ -193,6 +197,21 @@ fn private_dir() -> DirBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_of_others_are_not_removed_as_leftovers() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name);
+        let others = ["new-report.txt", "new-1", "new-1-", "new--1", "new-1-2.txt", "new-1-2-3"];
+        for name in others.into_iter().chain(["new-1-2"]) {
+            fs::write(path(name), "theirs").unwrap();
+        }
+        Directory::open(root.path().to_owned()).unwrap();
+        assert!(!path("new-1-2").exists(), "what a dead writer left is still there");
+        for name in others {
+            assert!(path(name).exists(), "{name} was removed");
+        }
+    }
 
     #[test]
     fn a_name_that_is_taken_by_the_dead_is_passed_over() {
