@@ -10,10 +10,14 @@
 //! recall kept 3fa29c01b7de --search "connection refused"
 //! ```
 
-use std::io::{self, Write as _};
+#[path = "reduce/causes.rs"]
+mod causes;
+
+use std::io::{self, ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use causes::told;
 use clap::Parser;
 use maniple::context::excerpt::{Needle, NoSuchLines, lines, search};
 use maniple::context::{
@@ -62,12 +66,27 @@ enum Problem {
     Print(io::Error),
 }
 
+impl Problem {
+    /// 2 where the command has to be changed, 1 where the world has to be.
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::NoStore(_) | Self::NoHandle(_) | Self::NoRange(_) | Self::NoWords => {
+                ExitCode::from(2)
+            }
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
+
 fn main() -> ExitCode {
     match run(&Command::parse()) {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads has seen enough.
+        Err(Problem::Print(source)) if source.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(problem) => {
-            eprintln!("recall: {problem}");
-            ExitCode::FAILURE
+            // Where nobody can be told, the exit code still says it.
+            let _ = writeln!(io::stderr(), "recall: {}", told(&problem));
+            problem.exit_code()
         }
     }
 }
@@ -99,16 +118,17 @@ fn parse(range: &str) -> Result<LineRange, Problem> {
 /// The lines that were found, each with its number.
 fn found(text: &str, words: &str, around: usize) -> Result<String, Problem> {
     let needle = Needle::new(words).ok_or(Problem::NoWords)?;
-    let mut shown = String::new();
-    for line in search(text, &needle, around) {
-        let mark = if line.matches { ':' } else { '-' };
-        let end = if line.text.ends_with('\n') { "" } else { "\n" };
-        shown.push_str(&format!("{}{mark}{}{end}", line.number, line.text));
-    }
+    let shown: Vec<String> = search(text, &needle, around)
+        .map(|line| {
+            let mark = if line.matches { ':' } else { '-' };
+            let end = if line.text.ends_with('\n') { "" } else { "\n" };
+            format!("{}{mark}{}{end}", line.number, line.text)
+        })
+        .collect();
     if shown.is_empty() {
         return Err(Problem::NothingFound(words.to_owned()));
     }
-    Ok(shown)
+    Ok(shown.concat())
 }
 
 fn print(text: &str) -> Result<(), Problem> {

@@ -17,10 +17,14 @@
 
 #[path = "reduce/batch.rs"]
 mod batch;
+#[path = "reduce/causes.rs"]
+mod causes;
 #[path = "reduce/command.rs"]
 mod command;
 #[path = "reduce/input.rs"]
 mod input;
+#[path = "reduce/lines.rs"]
+mod lines;
 #[path = "reduce/output.rs"]
 mod output;
 #[path = "reduce/problem.rs"]
@@ -28,33 +32,40 @@ mod problem;
 #[path = "reduce/reduction.rs"]
 mod reduction;
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
+use causes::told;
 use command::Command;
-use input::Context;
+use input::{Context, Input};
 use problem::Problem;
 use reduction::Reduction;
 
 fn main() -> ExitCode {
     match run(&Command::from_arguments()) {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads has seen enough.
+        Err(Problem::Print { source }) if source.kind() == ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
         Err(problem) => {
-            eprintln!("reduce: {problem}");
-            problem.exit_code()
+            output::say(&format!("reduce: {}", told(&problem)));
+            ExitCode::FAILURE
         }
     }
 }
 
 fn run(command: &Command) -> Result<(), Problem> {
     let task = command.check()?;
-    if command.is_batch() {
-        return batch::answer(&task);
-    }
-    let budget = command.budget()?;
-    let (text, name) = input::read(command.source())?;
-    let context = Context::of(&text, name.as_deref(), command.kind())?;
+    let input = Input::open(command.source())?;
+    // Without a budget for all, each line has its own.
+    let Some(budget) = command.budget() else {
+        return batch::answer(input, command.longest_line(), &task);
+    };
+    let (text, name) = input.read()?;
+    let context = Context::of(text, name.as_deref(), command.kind())?;
     let reduction = Reduction::of(&context, budget, command.query(), &task)?;
     output::print(&context, &reduction, &task)?;
-    output::tell(&reduction);
+    output::tell(&context, &reduction, &task);
     Ok(())
 }

@@ -1,24 +1,22 @@
 //! Many cases, one on each line.
 
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::causes::told;
 use crate::command::{InputKind, Task};
-use crate::input::Context;
-use crate::output::Answer;
+use crate::input::{Context, Input};
+use crate::lines::{Line, Lines};
+use crate::output::{Answer, json};
 use crate::problem::Problem;
 use crate::reduction::Reduction;
 
-/// No case is longer, so that a line without an end takes no more memory than this.
-const LONGEST: usize = 256 << 20;
-
 #[derive(Debug, Deserialize)]
 struct Case<'l> {
-    #[serde(borrow)]
-    kind: Option<&'l str>,
+    kind: Option<String>,
     #[serde(borrow)]
     messages: &'l RawValue,
     query: Option<String>,
@@ -29,49 +27,41 @@ struct Case<'l> {
 #[derive(Debug, Deserialize)]
 struct Named<'l> {
     #[serde(borrow)]
-    id: &'l RawValue,
+    id: Option<&'l RawValue>,
 }
 
 #[derive(Debug, Serialize)]
 struct Refused<'l> {
-    id: Option<&'l RawValue>,
+    id: &'l RawValue,
     error: String,
 }
 
-/// Answers each line of the standard input with a line, in their order.
-pub(crate) fn answer(task: &Task) -> Result<(), Problem> {
-    let mut input = BufReader::new(io::stdin().lock());
-    let mut out = io::BufWriter::new(io::stdout().lock());
+/// Answers each line with a line, in their order. Lines of white space are passed over.
+pub(crate) fn answer(input: Input, longest_line: usize, task: &Task) -> Result<(), Problem> {
+    let name = input.name();
+    let mut lines = Lines::new(input.into_reader(), longest_line << 20);
+    let mut out = io::stdout().lock();
     let mut last = Last::default();
-    let mut line = Vec::new();
     loop {
-        line.clear();
-        let most = u64::try_from(LONGEST).unwrap_or(u64::MAX);
-        let read = input.by_ref().take(most).read_until(b'\n', &mut line);
-        if read.map_err(|source| Problem::ReadInput { source })? == 0 {
-            break;
-        }
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        let id = serde_json::from_slice(&line).ok().map(|named: Named<'_>| named.id);
-        let answered = if line.len() == LONGEST && line.last() != Some(&b'\n') {
-            input.skip_until(b'\n').map_err(|source| Problem::ReadInput { source })?;
-            Err(Problem::LongLine { most: LONGEST })
-        } else {
-            last.answer(&line, id, task)
+        let next = lines.next().map_err(|source| Problem::Read { name: name.clone(), source })?;
+        let Some((line, content)) = next else { return Ok(()) };
+        let mut answer = match content {
+            Line::Whole(bytes) if bytes.trim_ascii().is_empty() => continue,
+            Line::Whole(bytes) => last.answer_or_refuse(line, bytes, task)?,
+            Line::TooLong => {
+                refuse(RawValue::NULL, &Problem::LongLine { line, most: longest_line })?
+            }
         };
-        let written = answered.or_else(|problem| {
-            serde_json::to_vec(&Refused { id, error: problem.to_string() })
-                .map_err(|source| Problem::Json { source })
-        })?;
-        out.write_all(&written)
-            .and_then(|()| out.write_all(b"\n"))
-            // Whoever waits for the answer before it asks again must get it.
-            .and_then(|()| if input.buffer().is_empty() { out.flush() } else { Ok(()) })
+        answer.push('\n');
+        // Whoever waits for the answer before it asks again must get it.
+        out.write_all(answer.as_bytes())
+            .and_then(|()| out.flush())
             .map_err(|source| Problem::Print { source })?;
     }
-    out.flush().map_err(|source| Problem::Print { source })
+}
+
+fn refuse(id: &RawValue, problem: &Problem) -> Result<String, Problem> {
+    json(&Refused { id, error: told(problem) })
 }
 
 /// The context of the last line, which is often that of the next one, too.
@@ -81,19 +71,41 @@ struct Last {
 }
 
 impl Last {
+    fn answer_or_refuse(
+        &mut self,
+        line: u64,
+        bytes: &[u8],
+        task: &Task,
+    ) -> Result<String, Problem> {
+        let text = match str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let (name, at) = (format!("line {line}"), error.valid_up_to());
+                return refuse(RawValue::NULL, &Problem::NotText { name, at });
+            }
+        };
+        let named = serde_json::from_str(text).ok().and_then(|named: Named<'_>| named.id);
+        let id = named.unwrap_or(RawValue::NULL);
+        self.answer(line, text, id, task).or_else(|problem| refuse(id, &problem))
+    }
+
     fn answer(
         &mut self,
-        line: &[u8],
-        id: Option<&RawValue>,
+        line: u64,
+        text: &str,
+        id: &RawValue,
         task: &Task,
-    ) -> Result<Vec<u8>, Problem> {
+    ) -> Result<String, Problem> {
+        // An array would be read as the fields in their order.
+        if !text.trim_start().starts_with('{') {
+            return Err(Problem::NoObject { line });
+        }
         let case: Case<'_> =
-            serde_json::from_slice(line).map_err(|source| Problem::Case { source })?;
-        let kind = case.kind.map(InputKind::named).transpose()?;
+            serde_json::from_str(text).map_err(|error| Problem::case(line, &error))?;
+        let kind = case.kind.as_deref().map(InputKind::named).transpose()?;
         let context = self.context(case.messages, kind)?;
         let reduction = Reduction::of(&context, case.budget, case.query.as_deref(), task)?;
-        let answer = Answer::of(id, &context, &reduction)?;
-        serde_json::to_vec(&answer).map_err(|source| Problem::Json { source })
+        json(&Answer::of(Some(id), &context, &reduction)?)
     }
 
     /// The context, which knows its counts where it is the same as on the line before.
@@ -108,6 +120,8 @@ impl Last {
         {
             return Ok(Rc::clone(context));
         }
+        // Before the next one is read, so that there are never two.
+        self.known = None;
         let context = Rc::new(Context::of_messages(messages.get(), kind)?);
         self.known = Some((messages.get().into(), kind, Rc::clone(&context)));
         Ok(context)

@@ -1,10 +1,14 @@
 //! What is to be reduced.
 
-use std::io::{self, Read as _};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::Path;
 
 use maniple::context::messages::Transcript;
 use maniple::context::{Kind, Segment, Source};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Deserializer;
 
 use crate::command::InputKind;
 use crate::problem::Problem;
@@ -21,13 +25,13 @@ pub(crate) enum Context {
 impl Context {
     /// Reads a context of this kind, or of the one that the text looks like.
     pub(crate) fn of(
-        text: &str,
+        text: String,
         name: Option<&str>,
         kind: Option<InputKind>,
     ) -> Result<Self, Problem> {
-        let kind = kind.map_or_else(|| looks_like(text, name), InputKind::of_segment);
+        let kind = kind.map_or_else(|| looks_like(&text, name), InputKind::of_segment);
         match kind {
-            None => Self::of_messages(text, None),
+            None => Self::of_messages(&text, None),
             Some(kind) => {
                 let segment = Segment::new("text", kind, text);
                 let segment = match name {
@@ -51,6 +55,19 @@ impl Context {
         Ok(Self::Messages(Box::new(transcript), segments))
     }
 
+    /// What it was taken for.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Messages(_, segments) => format!("a conversation of {} parts", segments.len()),
+            Self::Text(segment) => match segment.kind() {
+                Kind::Log => "a log".to_owned(),
+                Kind::Json => "a JSON document".to_owned(),
+                Kind::Code => "source code".to_owned(),
+                _ => "a text".to_owned(),
+            },
+        }
+    }
+
     pub(crate) fn segments(&self) -> &[Segment] {
         match self {
             Self::Messages(_, segments) => segments,
@@ -59,35 +76,85 @@ impl Context {
     }
 }
 
-/// The kind of a text; none where it is a conversation.
+/// The kind of a text; none where it is a conversation, be it a bad one.
 fn looks_like(text: &str, name: Option<&str>) -> Option<Kind> {
-    let kind = Kind::detect(text, name);
-    let is_conversation = kind == Kind::Json && Transcript::openai(text).is_ok();
-    (!is_conversation).then_some(kind)
+    (!is_conversation(text)).then(|| Kind::detect(text, name))
 }
 
-/// The text of a file or of the standard input, with the file's name.
-pub(crate) fn read(path: Option<&Path>) -> Result<(String, Option<String>), Problem> {
-    let mut bytes = Vec::new();
-    let name = match path {
-        Some(path) => {
-            bytes = std::fs::read(path)
-                .map_err(|source| Problem::Read { path: path.to_owned(), source })?;
-            Some(path.display().to_string())
+/// Whether a text begins as an array of messages does, or is a request that has one.
+fn is_conversation(text: &str) -> bool {
+    let text = text.trim_start();
+    if let Some(items) = text.strip_prefix('[') {
+        let first = Deserializer::from_str(items).into_iter::<Message>().next();
+        return first.and_then(Result::ok).is_some_and(|message| message.says_something());
+    }
+    text.starts_with('{')
+        && serde_json::from_str::<Request>(text)
+            .is_ok_and(|request| request.messages.iter().any(Message::says_something))
+}
+
+/// What tells a message from other objects.
+#[derive(Debug, Deserialize)]
+struct Message {
+    #[serde(rename = "role")]
+    _role: IgnoredAny,
+    content: Option<IgnoredAny>,
+    tool_calls: Option<IgnoredAny>,
+    function_call: Option<IgnoredAny>,
+}
+
+impl Message {
+    fn says_something(&self) -> bool {
+        self.content.is_some() || self.tool_calls.is_some() || self.function_call.is_some()
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Request {
+    messages: Vec<Message>,
+}
+
+/// What is read: a file or the standard input.
+pub(crate) struct Input {
+    path: Option<String>,
+    reader: Box<dyn BufRead>,
+}
+
+impl Input {
+    /// The file, or the standard input where there is none.
+    pub(crate) fn open(path: Option<&Path>) -> Result<Self, Problem> {
+        let Some(path) = path else {
+            return Ok(Self { path: None, reader: Box::new(io::stdin().lock()) });
+        };
+        let name = path.display().to_string();
+        match File::open(path) {
+            Ok(file) => Ok(Self { path: Some(name), reader: Box::new(BufReader::new(file)) }),
+            Err(source) => Err(Problem::Read { name, source }),
         }
-        None => {
-            io::stdin()
-                .lock()
-                .read_to_end(&mut bytes)
-                .map_err(|source| Problem::ReadInput { source })?;
-            None
+    }
+
+    /// What it is called in an error.
+    pub(crate) fn name(&self) -> String {
+        self.path.clone().unwrap_or_else(|| "the standard input".to_owned())
+    }
+
+    pub(crate) fn into_reader(self) -> Box<dyn BufRead> {
+        self.reader
+    }
+
+    /// All of its text, and its path where it is a file.
+    pub(crate) fn read(mut self) -> Result<(String, Option<String>), Problem> {
+        let mut bytes = Vec::new();
+        match self.reader.read_to_end(&mut bytes) {
+            Ok(_) => {}
+            Err(source) => return Err(Problem::Read { name: self.name(), source }),
         }
-    };
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok((text, name)),
-        Err(error) => Err(Problem::NotText {
-            name: name.unwrap_or_else(|| "the standard input".to_owned()),
-            at: error.utf8_error().valid_up_to(),
-        }),
+        match String::from_utf8(bytes) {
+            Ok(text) => Ok((text, self.path)),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                Err(Problem::NotText { name: self.name(), at })
+            }
+        }
     }
 }

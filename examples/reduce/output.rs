@@ -93,8 +93,7 @@ impl<'r> Step<'r> {
 
 /// A text as messages that hold it.
 fn as_messages(reduced: &ReducedContext) -> Result<String, Problem> {
-    let messages: Vec<Message<'_>> = reduced.segments.iter().map(Message::of).collect();
-    serde_json::to_string(&messages).map_err(|source| Problem::Json { source })
+    json(&reduced.segments.iter().map(Message::of).collect::<Vec<_>>())
 }
 
 #[derive(Serialize)]
@@ -110,46 +109,89 @@ impl<'r> Message<'r> {
     }
 }
 
+/// The value as one line of JSON.
+pub(crate) fn json(value: &impl Serialize) -> Result<String, Problem> {
+    serde_json::to_string(value).map_err(|source| Problem::Json { source })
+}
+
 pub(crate) fn print(context: &Context, reduction: &Reduction, task: &Task) -> Result<(), Problem> {
+    let segments = &reduction.reduced.segments;
     let mut out = io::stdout().lock();
     let written = match context {
-        _ if task.as_json => {
-            let answer = Answer::of(None, context, reduction)?;
-            let json = serde_json::to_string(&answer).map_err(|source| Problem::Json { source })?;
-            writeln!(out, "{json}")
+        _ if task.as_json => writeln!(out, "{}", json(&Answer::of(None, context, reduction)?)?),
+        Context::Messages(transcript, _) => writeln!(out, "{}", transcript.write(segments)?),
+        Context::Text(_) => {
+            segments.iter().try_for_each(|segment| write!(out, "{}", segment.text()))
         }
-        Context::Messages(transcript, _) => {
-            writeln!(out, "{}", transcript.write(&reduction.reduced.segments)?)
-        }
-        Context::Text(_) => reduction
-            .reduced
-            .segments
-            .iter()
-            .try_for_each(|segment| write!(out, "{}", segment.text())),
     };
     written.and_then(|()| out.flush()).map_err(|source| Problem::Print { source })
 }
 
-/// Says beside the output what was done.
-pub(crate) fn tell(reduction: &Reduction) {
+/// Says something beside the output.
+pub(crate) fn say(line: &str) {
+    // Where nobody can be told, there is nobody to tell that either.
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Says beside the output what was done, and how to get back what went.
+pub(crate) fn tell(context: &Context, reduction: &Reduction, task: &Task) {
     let report = &reduction.reduced.report;
-    eprintln!(
-        "reduce: {} tokens of {} left, budget {} ({})",
-        report.after, report.before, report.budget, report.encoding
-    );
-    for step in &report.reducers {
-        eprintln!("  {:<18} {:>9} -> {:>9}  {:?}", step.name, step.before, step.after, step.time);
+    say(&format!(
+        "reduce: {}: {} tokens of {} left, budget {} ({})",
+        context.name(),
+        report.after,
+        report.before,
+        report.budget,
+        report.encoding
+    ));
+    let (reduced, without): (Vec<_>, Vec<_>) =
+        report.reducers.iter().partition(|step| step.after < step.before);
+    for step in reduced {
+        let millis = step.time.as_secs_f64() * 1e3;
+        say(&format!(
+            "  {:<18} {:>9} -> {:>9}  {millis:>8.1} ms",
+            step.name, step.before, step.after
+        ));
     }
-    eprintln!(
-        "  dropped {}, shortened {}, markers {}",
+    if !without.is_empty() {
+        let names: Vec<&str> = without.iter().map(|step| &*step.name).collect();
+        say(&format!("  tried, found nothing: {}", names.join(", ")));
+    }
+    if reduction.excess > 0 {
+        say(&format!(
+            "  {} tokens over the budget: no more goes without loss, so leave out --lossless",
+            reduction.excess
+        ));
+    }
+    if report.dropped.is_empty() && report.shortened.is_empty() {
+        say("  nothing was dropped or shortened");
+        return;
+    }
+    let marker_tokens: usize = report.markers.iter().map(|marker| marker.tokens).sum();
+    say(&format!(
+        "  dropped {}, shortened {}, markers {} ({marker_tokens} tokens)",
         report.dropped.len(),
         report.shortened.len(),
-        report.markers.len()
-    );
-    if reduction.excess > 0 {
-        eprintln!(
-            "  {} tokens over the budget: nothing more goes without loss, so leave out --lossless",
-            reduction.excess
-        );
+        report.markers.len(),
+    ));
+    say(&how_to_recall(context, reduction, task));
+}
+
+fn how_to_recall(context: &Context, reduction: &Reduction, task: &Task) -> String {
+    let Some(store) = &task.store else {
+        return "  what went is not kept: give --store DIR to recall it".to_owned();
+    };
+    let store = store.root().display();
+    let report = &reduction.reduced.report;
+    let dropped = report.dropped.iter().map(|dropped| dropped.handle);
+    let mut handles = dropped.chain(report.shortened.iter().map(|short| short.handle));
+    match (context, handles.next()) {
+        (Context::Text(_), Some(whole)) => {
+            format!("  to see all of it: recall {store} {}", whole.short())
+        }
+        _ if task.as_json => format!("  to see what went: recall {store} HANDLE, from the report"),
+        _ => format!(
+            "  to see what went: recall {store} HANDLE, from a marker or the report of --json"
+        ),
     }
 }

@@ -1,35 +1,32 @@
-//! What can go wrong, and the exit code of it.
+//! What can go wrong with the input or the world; what is wrong with the command is told by its
+//! parser.
 
 use std::io;
-use std::path::PathBuf;
-use std::process::ExitCode;
 
 use maniple::context::messages::{MessageError, WriteError};
-use maniple::context::{ContextError, FileRecallError, UnknownEncoding};
+use maniple::context::{ContextError, FileRecallError};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
-    #[error("a budget of 0 tokens holds nothing: give --budget at least 1")]
-    NoBudget,
-    #[error(transparent)]
-    Encoding(#[from] UnknownEncoding),
-    #[error("cannot read {}: {source}", path.display())]
-    Read { path: PathBuf, source: io::Error },
-    #[error("cannot read the standard input: {source}")]
-    ReadInput { source: io::Error },
-    #[error("{name} is no UTF-8 text: byte {at} is none of a character")]
+    #[error("cannot read {name}: {source}")]
+    Read { name: String, source: io::Error },
+    #[error(
+        "{name} is not UTF-8: no character begins at byte {at}, counted from 0; convert it first"
+    )]
     NotText { name: String, at: usize },
-    #[error("the line is no case: {source}")]
-    Case { source: serde_json::Error },
-    #[error("the line is longer than {most} bytes: give one case a line")]
-    LongLine { most: usize },
+    #[error("line {line}, column {column} is no case: {why}")]
+    Case { line: u64, column: usize, why: String },
+    #[error("line {line} is no case: give an object with messages and budget")]
+    NoObject { line: u64 },
+    #[error("line {line} is longer than {most} MiB: give one case a line, or raise --longest-line")]
+    LongLine { line: u64, most: usize },
     #[error("no kind is named {name:?}: use messages, text, log, json or code")]
     Kind { name: String },
-    #[error("cannot read the messages: {0}")]
-    Messages(#[from] MessageError),
     #[error("cannot write the answer: {source}")]
     Json { source: serde_json::Error },
-    #[error("cannot write the messages: {0}")]
+    #[error(transparent)]
+    Messages(#[from] MessageError),
+    #[error(transparent)]
     WriteMessages(#[from] WriteError),
     #[error(transparent)]
     Reduce(#[from] ContextError),
@@ -40,11 +37,11 @@ pub(crate) enum Problem {
 }
 
 impl Problem {
-    /// 2 where the command has to be changed, 1 where the input or the world has to be.
-    pub(crate) fn exit_code(&self) -> ExitCode {
-        match self {
-            Self::NoBudget | Self::Encoding(_) => ExitCode::from(2),
-            _ => ExitCode::FAILURE,
-        }
+    /// Why a line is no case. Its place is in the line, which is the only one that the parser saw.
+    pub(crate) fn case(line: u64, error: &serde_json::Error) -> Self {
+        let why = error.to_string();
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let why = why.strip_suffix(&place).unwrap_or(&why).to_owned();
+        Self::Case { line, column: error.column(), why }
     }
 }

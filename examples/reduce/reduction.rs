@@ -24,8 +24,11 @@ impl Reduction {
         task: &Task,
     ) -> Result<Self, Problem> {
         let mut builder = ContextOptimizer::builder(task.counter.clone(), budget)
-            .with_recall_store(task.store.clone())
             .with_min_reduction(task.min_reduction);
+        // Without one the optimizer has its own, which ends with it and holds no case for the next.
+        if let Some(store) = &task.store {
+            builder = builder.with_recall_store(store.clone());
+        }
         if task.is_lossless {
             builder = builder.with_most_loss(Loss::Lossless);
         }
