@@ -1,14 +1,15 @@
 //! How the tests of the examples find what they run.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
-use std::sync::OnceLock;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// The example of this name, built as the test was. A test has one.
-pub(crate) fn program(name: &str) -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
+/// The example of this name, built as the test was.
+pub(crate) fn program(name: &'static str) -> PathBuf {
+    static PROGRAMS: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
+    let build = || {
         let this = std::env::current_exe().unwrap();
         let profile = this.parent().and_then(Path::parent).unwrap();
         let mut build = Command::new(env!("CARGO"));
@@ -18,7 +19,8 @@ pub(crate) fn program(name: &str) -> &'static Path {
         }
         assert!(build.status().unwrap().success(), "{name} does not build");
         profile.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
-    })
+    };
+    PROGRAMS.lock().unwrap().entry(name).or_insert_with(build).clone()
 }
 
 /// Kills a process with SIGKILL so long after something is so. Says whether it was alive then.
