@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 pub use error::{MessageError, Place, WriteError};
 
-use crate::segment::Segment;
+use crate::segment::{Kind, Priority, Segment};
 use json::Object;
 use reading::Reading;
 
@@ -29,6 +29,9 @@ use reading::Reading;
 /// and so on after it. `pinned`, `time` and `name` are read where a host adds them. A result whose
 /// message names no call is a document, whose title is its `name` and whose kind is
 /// [detected](crate::Kind::detect).
+///
+/// Instructions, and the last message of the user, have a [high priority](Priority::High): they stay
+/// before everything else, if they fit.
 ///
 /// What has no text (images, the model's thinking, parts of an unknown type) is no segment, is not
 /// counted, and goes when the last segment of its message goes. A message without any segment
@@ -191,8 +194,21 @@ impl Transcript {
             };
             request = Some(fields.fields().map(field).collect());
         }
-        let Reading { messages, segments, slots, has_ids, .. } = reading;
+        let Reading { messages, mut segments, slots, has_ids, .. } = reading;
+        raise_what_is_answered(&mut segments, &slots);
         Ok(Self { style, request, messages, segments, slots, has_ids })
+    }
+}
+
+/// Whatever is relevant, a model must know its instructions, and what it is asked now.
+fn raise_what_is_answered(segments: &mut [Segment], slots: &[Slot]) {
+    let asked = segments.iter().rposition(|segment| segment.kind() == Kind::User);
+    let asked = asked.map(|at| slots[at].message);
+    for (segment, slot) in segments.iter_mut().zip(slots) {
+        let is_asked = segment.kind() == Kind::User && Some(slot.message) == asked;
+        if is_asked || matches!(segment.kind(), Kind::System | Kind::Instruction) {
+            *segment = segment.clone().with_priority(Priority::High);
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Which segments a message has.
 
 use maniple_context::messages::Transcript;
-use maniple_context::{Kind, Role, Segment};
+use maniple_context::relevance::Query;
+use maniple_context::{ContextOptimizer, Encoding, Kind, Role, Segment, Tiktoken};
 
 fn lines(segments: &[Segment]) -> Vec<String> {
     let line = |segment: &Segment| {
@@ -127,4 +128,29 @@ fn a_value_is_read_as_its_text_is() {
     let value = serde_json::json!([{"role": "user", "content": "a"}]);
     let transcript = Transcript::openai_value(&value).unwrap();
     assert_eq!(transcript.segments()[0].kind(), Kind::User);
+}
+
+#[test]
+fn instructions_and_what_is_asked_last_stay_before_anything_else() {
+    let answer = |at: usize| {
+        let text =
+            format!("Answer {at} tells of the garden, the weather, the colours and the sea.");
+        format!(
+            r#"{{"role":"user","content":"And {at}?"}},{{"role":"assistant","content":"{text}"}}"#
+        )
+    };
+    let answers: Vec<String> = (0..40).map(answer).collect();
+    let json = format!(
+        r#"[{{"role":"system","content":"Be brief."}},{},{{"role":"user","content":"Why?"}}]"#,
+        answers.join(",")
+    );
+    let transcript = Transcript::openai(&json).unwrap();
+    let counter = std::sync::Arc::new(Tiktoken::new(Encoding::O200kBase));
+    let query = Query::new("the sea in the garden");
+    for query in [None, Some(&query)] {
+        let optimizer = ContextOptimizer::builder(counter.clone(), 60).build().unwrap();
+        let reduced = optimizer.optimize(transcript.segments(), query).unwrap();
+        let written = transcript.write(&reduced.segments).unwrap();
+        assert!(written.contains("Be brief.") && written.contains("Why?"), "{written}");
+    }
 }
