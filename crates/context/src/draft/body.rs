@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::Piece;
 use crate::count::TokenCounter;
-use crate::segment::{Cut, Kind, Pieces, Segment};
+use crate::segment::{Cut, Kind, Pieces, Segment, Shown};
 
 /// What a draft has of one segment: a text, and which of its pieces are gone.
 #[derive(Debug, Clone)]
@@ -49,10 +49,22 @@ impl Body {
         }
     }
 
-    /// The same text in other pieces, none of which is gone.
-    pub(super) fn recut(&self, cuts: &[Cut], counter: &dyn TokenCounter) -> Self {
-        let pieces = Arc::new(Pieces::cut(cuts, self.pieces.whole()));
-        let mut body = Self { pieces, gone: None, ..self.clone() };
+    /// The same text in other pieces, without those for which `goes` holds.
+    pub(super) fn recut(
+        &self,
+        cuts: &[Cut],
+        goes: impl FnMut(usize) -> bool,
+        counter: &dyn TokenCounter,
+        reducer: &Arc<str>,
+    ) -> Self {
+        let mut body = Self {
+            text: Arc::clone(&self.text),
+            pieces: Arc::new(self.pieces.recut(cuts)),
+            gone: None,
+            reducers: self.reducers_with(reducer),
+            ..*self
+        };
+        body.gone = body.gone_with(goes);
         body.tokens = body.measure(counter);
         body
     }
@@ -60,10 +72,19 @@ impl Body {
     /// The same without some pieces; nothing where none of them is there to go.
     pub(super) fn without(
         &self,
-        mut goes: impl FnMut(usize) -> bool,
+        goes: impl FnMut(usize) -> bool,
         counter: &dyn TokenCounter,
         reducer: &Arc<str>,
     ) -> Option<Self> {
+        let gone = self.gone_with(goes)?;
+        let mut body =
+            Self { gone: Some(gone), reducers: self.reducers_with(reducer), ..self.clone() };
+        body.tokens = body.measure(counter);
+        Some(body)
+    }
+
+    /// Which pieces are gone then; nothing where none of them is there to go.
+    fn gone_with(&self, mut goes: impl FnMut(usize) -> bool) -> Option<Box<[bool]>> {
         let mut shorter = false;
         let gone: Box<[bool]> = (0..self.pieces.len())
             .map(|piece| {
@@ -73,18 +94,14 @@ impl Body {
                 was_gone || goes
             })
             .collect();
-        if !shorter {
-            return None;
-        }
-        let mut body =
-            Self { gone: Some(gone), reducers: self.reducers_with(reducer), ..self.clone() };
-        body.tokens = body.measure(counter);
-        Some(body)
+        shorter.then_some(gone)
     }
 
-    fn measure(&self, counter: &dyn TokenCounter) -> usize {
+    fn measure(&mut self, counter: &dyn TokenCounter) -> usize {
         if !self.pieces.is_additive() {
-            return counter.count(&self.render(|_, _| None));
+            let mut parts = Vec::with_capacity(self.pieces.len());
+            let text = self.render(|_, _| None, |part| parts.push(part));
+            return Arc::make_mut(&mut self.pieces).measure(&text, &parts, counter);
         }
         let there = (0..self.pieces.len()).filter(|piece| !self.is_gone(*piece));
         let sum: usize = there.map(|piece| self.pieces.tokens(piece)).sum();
@@ -122,10 +139,6 @@ impl Body {
             () if self.pieces.is_escaped() && text.ends_with("\\n") => "\\n",
             () => "",
         }
-    }
-
-    pub(super) fn changed_by(self, reducer: &Arc<str>) -> Self {
-        Self { reducers: self.reducers_with(reducer), ..self }
     }
 
     fn reducers_with(&self, reducer: &Arc<str>) -> Vec<Arc<str>> {
@@ -203,10 +216,16 @@ impl Body {
         pieces.map(|piece| self.pieces.tokens(piece)).sum()
     }
 
-    /// What is there, with what `filler` puts in the place of a gap.
+    /// Counts what was [rendered](Self::render) of it, and what was added.
+    pub(super) fn count(&self, text: &str, shown: &[Shown], counter: &dyn TokenCounter) -> usize {
+        self.pieces.count(text, shown, counter)
+    }
+
+    /// What is there, with what `filler` puts in the place of a gap; `visit` is told each part of it.
     pub(super) fn render(
         &self,
         mut filler: impl FnMut(&Self, Range<usize>) -> Option<String>,
+        mut visit: impl FnMut(Shown),
     ) -> String {
         let mut text = String::with_capacity(self.text.len());
         let mut gaps = self.gaps().peekable();
@@ -218,6 +237,7 @@ impl Body {
                     Some(filler) => text.push_str(&filler),
                     None => text.push_str(self.line_end_of(&gap)),
                 }
+                visit(Shown { end: text.len(), piece: None });
                 continue;
             }
             let range = self.pieces.range(piece);
@@ -225,6 +245,7 @@ impl Body {
             let start =
                 if shows_lead { range.start } else { range.start + self.pieces.lead(piece) };
             text.push_str(&self.text[start..range.end]);
+            visit(Shown { end: text.len(), piece: Some((piece, shows_lead)) });
             piece += 1;
         }
         text

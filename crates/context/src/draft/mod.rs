@@ -31,6 +31,8 @@ pub struct Draft<'c> {
     /// What each segment says now.
     bodies: Vec<Body>,
     tokens: usize,
+    /// The tokens of what must be kept, which no reducer changes.
+    kept: usize,
     task: Task<'c>,
     reducer: Arc<str>,
 }
@@ -75,7 +77,7 @@ impl<'c> Draft<'c> {
         task: Task<'c>,
     ) -> Result<Self, ContextError> {
         let layout = Layout::new(segments)?;
-        let units = (0..layout.units())
+        let units: Vec<UnitState> = (0..layout.units())
             .map(|unit| {
                 let members = layout.members(unit).iter().map(|member| &segments[*member]);
                 let is_kept = members.clone().any(Segment::is_pinned) || is_pending(members);
@@ -84,7 +86,10 @@ impl<'c> Draft<'c> {
             .collect();
         let bodies: Vec<Body> = segments.iter().map(|segment| Body::of(segment, counter)).collect();
         let tokens = bodies.iter().map(Body::tokens).sum();
-        Ok(Self { segments, counter, layout, units, bodies, tokens, task, reducer: "".into() })
+        let is_kept = |segment: &usize| units[layout.unit_of(*segment)].is_kept;
+        let kept = (0..bodies.len()).filter(is_kept).map(|segment| bodies[segment].tokens()).sum();
+        let reducer = "".into();
+        Ok(Self { segments, counter, layout, units, bodies, tokens, kept, task, reducer })
     }
 
     /// The most tokens that the result may have.
@@ -212,9 +217,7 @@ impl<'c> Draft<'c> {
         cuts: &[Cut],
         goes: impl FnMut(usize) -> bool,
     ) -> Shorter {
-        let body = self.bodies[part.0].recut(cuts, self.counter);
-        let shorter = body.without(goes, self.counter, &self.reducer);
-        Shorter(shorter.unwrap_or_else(|| body.changed_by(&self.reducer)))
+        Shorter(self.bodies[part.0].recut(cuts, goes, self.counter, &self.reducer))
     }
 
     /// Says a part so, where that takes fewer tokens; else nothing changes. Whether it does.
@@ -239,7 +242,7 @@ impl<'c> Draft<'c> {
 
     /// The tokens of all units that must be kept.
     pub(crate) fn kept_tokens(&self) -> usize {
-        self.units().filter(Unit::is_kept).map(|unit| unit.tokens()).sum()
+        self.kept
     }
 
     /// How many segments have been dropped.

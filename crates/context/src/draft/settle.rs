@@ -11,7 +11,7 @@ use super::{Draft, Dropping};
 use crate::error::ContextError;
 use crate::optimizer::{DropReason, Dropped, Marked, Shortened};
 use crate::recall::{Handle, Left, Marker, RecallStore};
-use crate::segment::{Kind, Segment, SegmentId};
+use crate::segment::{Kind, Segment, SegmentId, Shown};
 
 /// Whether the text says where something went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -175,19 +175,23 @@ impl Draft<'_> {
         let segment = &self.segments[at];
         let body = &self.bodies[at];
         let mut reported = Vec::new();
-        let mut text = body.render(|body, gap| {
+        let mut parts = Vec::new();
+        let filler = |body: &Body, gap: Range<usize>| {
             let (marker, handle) = markers.get(&Place::Gap(at, gap.start))?;
             let filler = body.filler(&gap, marker);
             reported.push(Marked { handle: *handle, tokens: self.count(&filler) });
             Some(filler)
-        });
+        };
+        let mut text = body.render(filler, |part| parts.push(part));
         if let Some((marker, handle)) = markers.get(&Place::Wording(at)) {
             let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
             let line = format!("{end}{marker}");
             text.push_str(&line);
+            parts.push(Shown { end: text.len(), piece: None });
             reported.push(Marked { handle: *handle, tokens: self.count(&line) });
         }
-        let tokens = if reported.is_empty() { body.tokens() } else { self.count(&text) };
+        let tokens =
+            if reported.is_empty() { body.tokens() } else { body.count(&text, &parts, self.counter) };
         settled.tokens += tokens;
         settled.markers.append(&mut reported);
         settled.segments.push(segment.with_text(text));

@@ -39,11 +39,13 @@ impl View {
         let index = Index::of(&turns, &lines);
         let mut costs = Vec::with_capacity(lines.all().len());
         let mut gone = Vec::with_capacity(lines.all().len());
+        let mut openings = Openings::new();
         for (turn, part) in parts.iter().enumerate() {
             let pieces = PieceCosts::of(draft, *part);
             for place in lines.of_turn(turn) {
                 let line = &lines.all()[place];
-                costs.push(pieces.cost(draft, &turns[turn], line, lines.continues(place)));
+                let continues = lines.continues(place);
+                costs.push(pieces.cost(draft, &turns[turn], line, continues, &mut openings));
                 gone.push(pieces.is_gone(line));
             }
         }
@@ -204,6 +206,9 @@ fn turns<'d>(draft: &'d Draft<'_>, parts: &[PartId]) -> Vec<Turn<'d>> {
     turns
 }
 
+/// What openings take; the same paths and numbers stand before many lines.
+type Openings<'d> = HashMap<&'d str, u32>;
+
 /// Where the pieces of a part end, and what they take up to there.
 struct PieceCosts {
     ends: Vec<usize>,
@@ -227,14 +232,25 @@ impl PieceCosts {
     }
 
     /// What a line costs: what was counted of its pieces, where it consists of whole ones.
-    fn cost(&self, draft: &Draft<'_>, turn: &Turn<'_>, line: &Line, continues: bool) -> Cost {
+    fn cost<'d>(
+        &self,
+        draft: &Draft<'_>,
+        turn: &Turn<'d>,
+        line: &Line,
+        continues: bool,
+        openings: &mut Openings<'d>,
+    ) -> Cost {
         // Numbered blank lines behind it lose their numbers, and are part of its line end then.
         let end = line.pieces(turn.text).next().map_or(line.span().end, |(end, _)| end);
         let span = line.span().start..end;
         let count = |text: &str| u32::try_from(draft.count(text)).unwrap_or(u32::MAX);
-        let opening = |most: u32| {
+        let mut opening = |most: u32| {
             let text = &turn.text[span.start..span.start + line.opening()];
-            if continues { count(text).min(most) } else { 0 }
+            if continues {
+                (*openings.entry(text).or_insert_with(|| count(text))).min(most)
+            } else {
+                0
+            }
         };
         match self.range(&span) {
             Some(range) if self.has_lead.get(range.start) == Some(&true) => {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use ids::{PairId, SegmentId};
 pub use kind::{Kind, Priority, Retention, Role};
-pub(crate) use pieces::{Cut, Pieces};
+pub(crate) use pieces::{Cut, Pieces, Shown};
 pub use source::{LineRange, Source};
 
 use crate::count::TokenCounter;

@@ -1,5 +1,6 @@
 //! The pieces of a text, which selection keeps or drops one by one, with their counts.
 
+use std::num::NonZeroU32;
 use std::ops::Range;
 
 use super::Kind;
@@ -15,7 +16,7 @@ const MOST_BYTES: usize = 4096;
 
 /// The pieces that a text is cut into: lines, each with the blank lines that follow it, and the
 /// sentences of long lines. Together they are the whole text.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Pieces {
     ends: Box<[usize]>,
     tokens: Box<[u32]>,
@@ -28,6 +29,15 @@ pub(crate) struct Pieces {
     leads: Option<Box<[usize]>>,
     /// The pieces that stay as long as any does.
     fixed: Option<Box<[bool]>>,
+    /// What each piece that is cut anew takes, as far as it was counted.
+    counted: Option<Box<[Counted]>>,
+}
+
+/// The exact counts of a piece alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Counted {
+    with_lead: Option<NonZeroU32>,
+    without_lead: Option<NonZeroU32>,
 }
 
 impl Pieces {
@@ -83,24 +93,101 @@ impl Pieces {
         let whole = if is_additive || tokens.len() <= 1 {
             tokens.iter().map(|tokens| *tokens as usize).sum()
         } else {
-            counter.count(text)
+            let parts = ends.iter().zip(&tokens).map(|(end, tokens)| (*end, *tokens));
+            count_joined(text, parts, counter, |tokens, _| tokens as usize)
         };
-        Self { ends: ends.into(), tokens, whole, is_additive, leads: None, fixed: None }
+        Self {
+            ends: ends.into(),
+            tokens,
+            whole,
+            is_additive,
+            leads: None,
+            fixed: None,
+            counted: None,
+        }
     }
 
-    /// Pieces that end where these do, of a text of so many tokens.
-    pub(crate) fn cut(cuts: &[Cut], whole: usize) -> Self {
+    /// The same text in pieces that end where these do. What was counted of a piece is kept.
+    pub(crate) fn recut(&self, cuts: &[Cut]) -> Self {
+        let mut old = 0;
+        let mut start = 0;
+        let mut counted = Vec::with_capacity(cuts.len());
+        for cut in cuts {
+            while old < self.len() && self.range(old).start < start {
+                old += 1;
+            }
+            let is_same = old < self.len() && self.range(old) == (start..cut.end);
+            counted.push(if is_same { self.counted_of(old, cut.lead) } else { Counted::default() });
+            start = cut.end;
+        }
         Self {
             ends: cuts.iter().map(|cut| cut.end).collect(),
             tokens: cuts.iter().map(|cut| cut.tokens).collect(),
-            whole,
+            whole: self.whole,
             is_additive: false,
             leads: Some(cuts.iter().map(|cut| cut.lead).collect()),
             fixed: cuts
                 .iter()
                 .any(|cut| cut.is_fixed)
                 .then(|| cuts.iter().map(|cut| cut.is_fixed).collect()),
+            counted: Some(counted.into()),
         }
+    }
+
+    /// What is known of a piece, were its lead so long.
+    fn counted_of(&self, piece: usize, lead: usize) -> Counted {
+        let known = match &self.counted {
+            Some(counted) => counted[piece],
+            None => {
+                Counted { with_lead: NonZeroU32::new(self.tokens[piece]), ..Counted::default() }
+            }
+        };
+        let without_lead = match lead {
+            0 => known.with_lead,
+            lead if lead == self.lead(piece) => known.without_lead,
+            _ => None,
+        };
+        Counted { without_lead, ..known }
+    }
+
+    /// Counts a text that is put together of pieces and of other parts.
+    pub(crate) fn count(&self, text: &str, shown: &[Shown], counter: &dyn TokenCounter) -> usize {
+        let parts = shown.iter().map(|part| (part.end, part.piece));
+        count_joined(text, parts, counter, |piece, part| {
+            let known = piece.and_then(|(piece, has_lead)| self.known(piece, has_lead));
+            known.unwrap_or_else(|| counter.count(part))
+        })
+    }
+
+    /// The same, remembering what the pieces take.
+    pub(crate) fn measure(
+        &mut self,
+        text: &str,
+        shown: &[Shown],
+        counter: &dyn TokenCounter,
+    ) -> usize {
+        let parts = shown.iter().map(|part| (part.end, part.piece));
+        count_joined(text, parts, counter, |piece, part| {
+            let known = piece.and_then(|(piece, has_lead)| self.known(piece, has_lead));
+            known.unwrap_or_else(|| {
+                let tokens = counter.count(part);
+                if let (Some((piece, has_lead)), Some(counted)) = (piece, &mut self.counted) {
+                    counted[piece].learn(has_lead, tokens);
+                }
+                tokens
+            })
+        })
+    }
+
+    /// What a piece takes with or without its lead, if it was counted so.
+    fn known(&self, piece: usize, has_lead: bool) -> Option<usize> {
+        let known = match &self.counted {
+            // Without leads each piece was counted as it stands.
+            None => return Some(self.tokens(piece)),
+            Some(known) if has_lead => known[piece].with_lead,
+            Some(known) => known[piece].without_lead,
+        };
+        known.map(|tokens| tokens.get() as usize)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -142,6 +229,44 @@ impl Pieces {
 
     pub(crate) fn is_fixed(&self, piece: usize) -> bool {
         self.fixed.as_ref().is_some_and(|fixed| fixed[piece])
+    }
+}
+
+/// A part of a text that is put together anew.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shown {
+    /// Where it ends.
+    pub(crate) end: usize,
+    /// The piece that it is, if any, and whether with its lead.
+    pub(crate) piece: Option<(usize, bool)>,
+}
+
+/// Counts a text by its parts, of which `alone` says what one takes. Only parts that a token may
+/// cross between are counted together.
+fn count_joined<P>(
+    text: &str,
+    parts: impl IntoIterator<Item = (usize, P)>,
+    counter: &dyn TokenCounter,
+    mut alone: impl FnMut(P, &str) -> usize,
+) -> usize {
+    let mut sum = 0;
+    let (mut start, mut is_alone) = (0, true);
+    for (end, part) in parts {
+        let ends = end == text.len() || counter.is_cut_safe(&text[..end], &text[end..]);
+        if ends {
+            let joined = &text[start..end];
+            sum += if is_alone { alone(part, joined) } else { counter.count(joined) };
+            start = end;
+        }
+        is_alone = ends;
+    }
+    sum
+}
+
+impl Counted {
+    fn learn(&mut self, has_lead: bool, tokens: usize) {
+        let known = if has_lead { &mut self.with_lead } else { &mut self.without_lead };
+        *known = u32::try_from(tokens).ok().and_then(NonZeroU32::new);
     }
 }
 
