@@ -1,7 +1,11 @@
 //! Heap per child of each pattern with many children, while all of them are alive; and of streams,
-//! that it does not grow with their length. A part of the bench `ratios`, which runs it.
+//! that it does not grow with their length; and of the reduction of a context, over the bytes of its
+//! text. A part of the bench `ratios`, which runs it.
 //!
 //! Every allocation is counted, so nothing here is timed.
+
+#[path = "memory/context.rs"]
+mod context;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -51,7 +55,8 @@ fn main() -> Result<(), Failed> {
         }
     }
     streamed(&runtime, "MapReduce", sum_stream)?;
-    streamed(&runtime, "Flow", flow_stream)
+    streamed(&runtime, "Flow", flow_stream)?;
+    context::rows()
 }
 
 /// The bytes of a child, by hand and in each pattern.

@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p benches --bench ratios`, and `… -- fan-out brief` for some groups only: `fan-out`
 //! (what a no-op item costs in each pattern), `sleepers` (agents that only wait), `memory` (heap per
-//! child), `policies` (what each adds to a call), `saga` (what one
+//! child, and of a reduction), `policies` (what each adds to a call), `saga` (what one
 //! adds to its steps), `sessions` (what a log costs over the system calls under it), `context` (what a
 //! reduction costs over counting) and `brief` (the example).
 //!

@@ -6,6 +6,7 @@ mod dialogue;
 mod documents;
 mod json;
 mod logs;
+mod sets;
 mod words;
 
 use maniple::context::Segment;
@@ -15,6 +16,7 @@ pub use dialogue::dialogue;
 pub use documents::documents;
 pub use json::records;
 pub use logs::log;
+pub use sets::{Set, sets, transcripts, uncounted};
 
 /// A context, what it is for, and what in it is needed later.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use benches::context::{dialogue, documents, log, records, transcript};
+use benches::context::{sets, transcripts, uncounted};
 use benches::table::{Bar, Failed, Fastest, grouped};
 use maniple::context::relevance::Query;
 use maniple::context::{ContextOptimizer, Encoding, Kind, Segment, Source, Tiktoken, TokenCounter};
@@ -15,21 +15,9 @@ const GROWTH_BAR: Bar = Bar::Ratio(1.5);
 
 pub(crate) fn rows() -> Result<(), Failed> {
     counter().count("loads the vocabulary");
-    let sets: [(&str, Vec<Segment>, Option<String>); 6] = [
-        ("an agent's transcript", repeated(|seed| transcript(seed, 150).segments, 8), None),
-        ("a dialogue", dialogue(1, 8_000, false).segments, None),
-        ("a dialogue, with a question", dialogue(1, 8_000, true).segments, question(1)),
-        (
-            "documents, with a question",
-            documents(1, 2_000).segments,
-            Some("Where was the designer of the bridge born?".to_owned()),
-        ),
-        ("a log", log(1, 20_000).segments, None),
-        ("JSON", records(1, 10_000).segments, None),
-    ];
-    for (name, segments, question) in &sets {
-        let (reduced, counted) = first_pass(segments, question.as_deref())?;
-        let row = format!("{name} reduced by half / counted");
+    for set in sets() {
+        let (reduced, counted) = first_pass(&set.segments, set.question.as_deref())?;
+        let row = format!("{} reduced by half / counted", set.name);
         Bar::Ratio(2.5).judge(&row, reduced, counted);
     }
     let sources = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates"))?;
@@ -42,7 +30,7 @@ pub(crate) fn rows() -> Result<(), Failed> {
 fn growth() -> Result<(), Failed> {
     let mut per_token = Vec::new();
     for copies in [1, 10, 100, 1_000] {
-        let segments = repeated(|seed| transcript(seed, 40).segments, copies);
+        let segments = transcripts(copies, 40);
         let tokens: usize = segments.iter().map(|segment| segment.tokens(&counter())).sum();
         let turns = if copies > 100 { 2 } else { TURNS };
         let mut fastest = Fastest::default();
@@ -95,33 +83,6 @@ fn optimizer(budget: usize) -> Result<ContextOptimizer, Failed> {
 
 fn counter() -> Tiktoken {
     Tiktoken::new(Encoding::O200kBase)
-}
-
-fn question(seed: u64) -> Option<String> {
-    dialogue(seed, 8_000, true).question
-}
-
-/// The same segments, which have forgotten their counts.
-fn uncounted(segments: &[Segment]) -> Vec<Segment> {
-    let json = |segment: &Segment| serde_json::to_string(segment).ok();
-    let parsed = |json: String| serde_json::from_str(&json).ok();
-    segments.iter().filter_map(json).filter_map(parsed).collect()
-}
-
-/// Several transcripts, one after the other.
-fn repeated(make: impl Fn(u64) -> Vec<Segment>, times: u64) -> Vec<Segment> {
-    let named = |seed: u64, segment: &Segment| {
-        let id = format!("{seed}-{}", segment.id());
-        let text = segment.text().clone();
-        let copy = Segment::new(id, segment.kind(), text);
-        match segment.pair() {
-            Some(pair) => copy.with_pair(format!("{seed}-{pair}")),
-            None => copy,
-        }
-    };
-    (0..times)
-        .flat_map(|seed| make(seed).iter().map(|segment| named(seed, segment)).collect::<Vec<_>>())
-        .collect()
 }
 
 /// The source files below a folder.

@@ -1,4 +1,4 @@
-//! Memory per child, by a program of its own: counting every allocation would slow all that is timed.
+//! Memory per child and of a reduction, by a program of its own: counting every allocation would slow all that is timed.
 
 use std::process::Command;
 
