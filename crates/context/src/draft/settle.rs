@@ -190,8 +190,11 @@ impl Draft<'_> {
             parts.push(Shown { end: text.len(), piece: None });
             reported.push(Marked { handle: *handle, tokens: self.count(&line) });
         }
-        let tokens =
-            if reported.is_empty() { body.tokens() } else { body.count(&text, &parts, self.counter) };
+        let tokens = if reported.is_empty() {
+            body.tokens()
+        } else {
+            body.count(&text, &parts, self.counter)
+        };
         settled.tokens += tokens;
         settled.markers.append(&mut reported);
         settled.segments.push(segment.with_text(text));

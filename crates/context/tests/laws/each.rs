@@ -15,8 +15,8 @@ use maniple_context::{
 use crate::contexts::{counter, tokens};
 
 /// What a reducer makes of a context, whether it meets the budget or not.
-fn alone(reducer: impl Reducer + 'static, context: &[Segment], budget: usize) -> ReducedContext {
-    let builder = ContextOptimizer::builder(Arc::new(counter()), budget).with_reducer(reducer);
+fn alone(by: impl Reducer + 'static, context: &[Segment], budget: usize) -> ReducedContext {
+    let builder = ContextOptimizer::builder(Arc::new(counter()), budget).with_reducer(by);
     match builder.without_markers().build().unwrap().optimize(context, None) {
         Ok(reduced) => reduced,
         Err(ContextError::BudgetNotMet { reached, .. }) => *reached,
@@ -65,7 +65,8 @@ fn near_duplicates_go_down_to_a_similarity_of_nine_tenths() {
 #[test]
 fn a_source_that_was_read_again_is_superseded() {
     let lines = |first: usize, last: usize| -> String {
-        (first..=last).map(|line| format!("line {line} of the file\n")).collect()
+        let line = |line| format!("line {line} of the file\n");
+        (first..=last).map(line).collect::<Vec<_>>().concat()
     };
     let read = |id: &str, first, last| {
         let source = Source::new("a.rs").with_lines(LineRange::new(first, last).unwrap());
@@ -111,7 +112,8 @@ fn the_result_of_a_call_that_was_made_again_is_masked() {
 #[test]
 fn a_line_that_is_read_again_goes_where_it_was_read_first() {
     let numbered = |lines: std::ops::Range<usize>| -> String {
-        lines.map(|line| format!("{line:>6}→    let value_{line} = open({line});\n")).collect()
+        let line = |line| format!("{line:>6}→    let value_{line} = open({line});\n");
+        lines.map(line).collect::<Vec<_>>().concat()
     };
     let context: Vec<Segment> = [
         call(0, r#"read {"path":"a.rs"}"#, &numbered(10..30)),
@@ -191,7 +193,8 @@ fn of_a_log_the_lines_that_answer_the_query_stay_as_they_are() {
 #[test]
 fn code_is_outlined_with_the_numbers_of_its_lines() {
     let function = |at: usize| {
-        let body: String = (0..12).map(|n| format!("    let v{n} = work({at}, {n});\n")).collect();
+        let line = |n| format!("    let v{n} = work({at}, {n});\n");
+        let body = (0..12).map(line).collect::<Vec<_>>().concat();
         format!("/// Does part {at}.\npub fn part_{at}(input: &str) -> usize {{\n{body}}}\n\n")
     };
     let code = "use std::fmt;\n\n".to_owned() + &(0..20).map(function).collect::<String>();
