@@ -98,20 +98,39 @@ impl Body {
     }
 
     fn measure(&mut self, counter: &dyn TokenCounter) -> usize {
-        if !self.pieces.is_additive() {
+        let sum = if self.pieces.is_additive() { self.sum(counter) } else { None };
+        sum.unwrap_or_else(|| {
             let mut parts = Vec::with_capacity(self.pieces.len());
             let text = self.render(|_, _| None, |part| parts.push(part));
-            return Arc::make_mut(&mut self.pieces).measure(&text, &parts, counter);
-        }
+            Arc::make_mut(&mut self.pieces).measure(&text, &parts, counter)
+        })
+    }
+
+    /// What the pieces that are there count one by one, where that is what they count together: each
+    /// is known to be safe next to its neighbour, but not yet next to what is behind a gap.
+    fn sum(&self, counter: &dyn TokenCounter) -> Option<usize> {
         let there = (0..self.pieces.len()).filter(|piece| !self.is_gone(*piece));
-        let sum: usize = there.map(|piece| self.pieces.tokens(piece)).sum();
-        // A line feed that is put in for a gap is counted with the piece before it.
-        let joined = self.gaps().filter(|gap| !self.line_end_of(gap).is_empty()).map(|gap| {
-            let before = gap.start - 1;
-            let piece = format!("{}\n", &self.text[self.pieces.range(before)]);
-            counter.count(&piece) - self.pieces.tokens(before)
-        });
-        sum + joined.sum::<usize>()
+        let mut sum: usize = there.map(|piece| self.pieces.tokens(piece)).sum();
+        for gap in self.gaps() {
+            let bytes = self.bytes(&gap);
+            let (before, after) = (&self.text[..bytes.start], &self.text[bytes.end..]);
+            if before.is_empty() || after.is_empty() {
+                continue;
+            }
+            let line_end = self.line_end_of(&gap);
+            let is_safe = if line_end.is_empty() {
+                counter.is_cut_safe(before, after)
+            } else {
+                let last = gap.start - 1;
+                let closed = format!("{}{line_end}", &self.text[self.pieces.range(last)]);
+                sum = sum - self.pieces.tokens(last) + counter.count(&closed);
+                counter.is_cut_safe(&closed, after)
+            };
+            if !is_safe {
+                return None;
+            }
+        }
+        Some(sum)
     }
 
     /// What ends the line that a gap without a marker leaves open: nothing, or a line feed.
@@ -135,6 +154,7 @@ impl Body {
     pub(super) fn line_end_before(&self, at: usize) -> &'static str {
         let text = &self.text[..at];
         match () {
+            () if text.ends_with("\r\n") => "\r\n",
             () if text.ends_with('\n') => "\n",
             () if self.pieces.is_escaped() && text.ends_with("\\n") => "\\n",
             () => "",
