@@ -1,4 +1,4 @@
-use super::content::{open_parts, share};
+use super::content::{Share, open_parts};
 use super::{Draft, Loss, Part, PartId, Reducer};
 use crate::code::{CodeOutline, Language, code_outline, numbered};
 use crate::error::ContextError;
@@ -29,8 +29,9 @@ impl Reducer for CodeOutlines {
         let is_source = |part: &PartId| draft.part(*part).segment().kind() != Kind::ToolResult;
         let parts: Vec<PartId> =
             open_parts(draft, Kind::Code).into_iter().filter(is_source).collect();
+        let share = Share::of(draft);
         let rooms: Vec<usize> =
-            parts.iter().map(|part| share(draft, draft.part(*part).tokens())).collect();
+            parts.iter().map(|part| share.room_for(draft.part(*part).tokens())).collect();
         for (part, room) in parts.into_iter().zip(rooms) {
             let outlined = outlined(&draft.part(part), draft, room);
             if !outlined.is_empty() {

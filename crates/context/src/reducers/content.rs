@@ -1,6 +1,6 @@
 //! What the text of a part is, whatever its segment is called.
 
-use super::{Draft, Part, PartId};
+use super::{Draft, Part, PartId, Unit};
 use crate::segment::{Kind, Source};
 
 /// A text of fewer lines is not worth folding.
@@ -34,18 +34,40 @@ pub(super) fn open_parts(draft: &Draft<'_>, kind: Kind) -> Vec<PartId> {
     parts.map(|part| part.id()).collect()
 }
 
-/// As much of the room as falls to parts of so many tokens, where all that may change shrinks alike.
-pub(super) fn share(draft: &Draft<'_>, tokens: usize) -> usize {
-    let kept = draft.kept_tokens();
-    let (room, all) = (draft.room().saturating_sub(kept), draft.tokens().saturating_sub(kept));
-    let share = tokens as u128 * room as u128 / (all as u128).max(1);
-    usize::try_from(share).unwrap_or(tokens).min(tokens)
+/// How much of the room falls to a part, where all that may change shrinks alike.
+pub(super) struct Share {
+    room: usize,
+    all: usize,
 }
 
-/// Whether what other reducers have made as small as it shall be can stay so: it fits beside what must
-/// be kept.
+impl Share {
+    pub(super) fn of(draft: &Draft<'_>) -> Self {
+        let kept = draft.kept_tokens();
+        let (room, all) = (draft.room().saturating_sub(kept), draft.tokens().saturating_sub(kept));
+        Self { room, all }
+    }
+
+    /// As much as falls to a part of so many tokens.
+    pub(super) fn room_for(&self, tokens: usize) -> usize {
+        let share = tokens as u128 * self.room as u128 / (self.all as u128).max(1);
+        usize::try_from(share).unwrap_or(tokens).min(tokens)
+    }
+}
+
+/// Whether what other reducers have made as small as it shall be can stay so: with what is fixed of
+/// its units, such as the call that a result answers, it fits beside what must be kept.
 pub(super) fn settled_fits(draft: &Draft<'_>) -> bool {
-    let settled = draft.parts().filter(|part| part.is_rewritten() && !part.is_kept());
-    let tokens: usize = settled.map(|part| part.tokens()).sum();
+    let is_settled = |unit: &Unit<'_>| unit.parts().any(|part| part.is_rewritten());
+    let settled = draft.units().filter(|unit| !unit.is_kept() && is_settled(unit));
+    let tokens: usize = settled.flat_map(|unit| unit.parts()).map(least_tokens).sum();
     draft.kept_tokens() + tokens <= draft.room()
+}
+
+/// What a part of a unit that stays settled takes at least.
+fn least_tokens(part: Part<'_>) -> usize {
+    if part.is_rewritten() {
+        return part.tokens();
+    }
+    let fixed = part.pieces().filter(|piece| piece.is_fixed && !piece.is_gone);
+    fixed.map(|piece| piece.tokens).sum()
 }

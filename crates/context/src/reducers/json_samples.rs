@@ -1,4 +1,4 @@
-use super::content::share;
+use super::content::Share;
 use super::{Draft, Loss, PartId, Reducer};
 use crate::error::ContextError;
 use crate::json::reduce_json;
@@ -25,8 +25,9 @@ impl Reducer for JsonSamples {
         let parts = draft
             .parts()
             .filter(|part| !part.is_kept() && !part.has_gaps() && part.content() == Kind::Json);
+        let share = Share::of(draft);
         let rooms: Vec<(PartId, usize)> =
-            parts.map(|part| (part.id(), share(draft, part.tokens()))).collect();
+            parts.map(|part| (part.id(), share.room_for(part.tokens()))).collect();
         for (part, room) in rooms {
             let segment = draft.segment(part);
             if let Some(text) = reduce_json(segment.text(), &|text| draft.count(text), room) {

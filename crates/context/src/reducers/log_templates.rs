@@ -1,4 +1,4 @@
-use super::content::{open_parts, share};
+use super::content::{Share, open_parts};
 use super::{Draft, Loss, PartId, Reducer};
 use crate::error::ContextError;
 use crate::logs::LogFold;
@@ -54,8 +54,9 @@ impl Reducer for LogTemplates {
         if draft.tokens() <= draft.room() {
             return Ok(());
         }
+        let share = Share::of(draft);
         let rooms: Vec<usize> =
-            folded.iter().map(|(part, _)| share(draft, draft.part(*part).tokens())).collect();
+            folded.iter().map(|(part, _)| share.room_for(draft.part(*part).tokens())).collect();
         for ((part, fold), room) in folded.into_iter().zip(rooms) {
             if let Some(text) = fold.render(&|text| draft.count(text), room) {
                 draft.rewrite(part, text)?;
