@@ -3,12 +3,12 @@ use std::collections::HashMap;
 use super::{Cause, Draft, Unit};
 use super::{Loss, Reducer};
 use crate::error::ContextError;
-use crate::segment::{Kind, Role};
+use crate::segment::{Kind, Priority, Role};
 
 /// Drops what another unit says word for word, wherever the two were read.
 ///
-/// It loses nothing, for the other copy stays: one that must be kept, or else the last, which in a
-/// transcript is the one that the next turn answers. The report names it. Turns of the user and of
+/// It loses nothing, for the other copy stays: one that must be kept, or else one of the highest
+/// priority, or else the last, which in a transcript is the one that the next turn answers. The report names it. Turns of the user and of
 /// the model are left alone, for their meaning is also their place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ExactDuplicates;
@@ -30,7 +30,7 @@ impl Reducer for ExactDuplicates {
         for unit in draft.units().filter(|unit| !is_turn(unit)) {
             let group = *groups.entry(content(&unit)).or_insert(staying.len());
             match staying.get_mut(group) {
-                Some(other) if other.is_kept() && !unit.is_kept() => {}
+                Some(other) if rank(other) > rank(&unit) => {}
                 Some(other) => *other = unit,
                 None => staying.push(unit),
             }
@@ -46,6 +46,11 @@ impl Reducer for ExactDuplicates {
             .into_iter()
             .try_for_each(|(unit, staying)| draft.discard(unit, Cause::DuplicateOf(staying)))
     }
+}
+
+/// How long it stays.
+fn rank(unit: &Unit<'_>) -> (bool, Priority) {
+    (unit.is_kept(), unit.priority())
 }
 
 fn content<'d>(unit: &Unit<'d>) -> Vec<(Role, Kind, &'d str)> {

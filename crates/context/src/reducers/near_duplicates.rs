@@ -45,9 +45,9 @@ impl Reducer for NearDuplicates {
         for (at, sketch) in sketches.iter().enumerate().rev() {
             let mut candidates: Vec<usize> = Vec::new();
             for band in sketch.bands() {
-                let bucket = buckets.entry(band).or_default();
-                candidates.extend(bucket.iter().rev().take(MOST_COMPARED));
-                bucket.push(at);
+                if let Some(bucket) = buckets.get(&band) {
+                    candidates.extend(bucket.iter().rev().take(MOST_COMPARED));
+                }
             }
             candidates.sort_unstable();
             candidates.dedup();
@@ -62,6 +62,10 @@ impl Reducer for NearDuplicates {
                 if !sketches[other].is_kept {
                     gone[other] = Some(at);
                 }
+            }
+            // What goes would only stand before what stays.
+            if gone[at].is_none() {
+                sketch.bands().for_each(|band| buckets.entry(band).or_default().push(at));
             }
         }
         for (sketch, twin) in sketches.iter().zip(gone) {

@@ -1,3 +1,4 @@
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use super::{Cause, Draft, Loss, Reducer, Unit, UnitId};
@@ -22,7 +23,7 @@ impl Reducer for SupersededReads {
     }
 
     fn reduce(&self, draft: &mut Draft<'_>) -> Result<(), ContextError> {
-        let mut latest: HashMap<(&str, Kind), (UnitId, &Segment)> = HashMap::new();
+        let mut latest: HashMap<(&str, Kind), Reading<'_>> = HashMap::new();
         let mut superseded = Vec::new();
         let units: Vec<Unit<'_>> = draft.units().collect();
         for unit in units.into_iter().rev() {
@@ -32,12 +33,15 @@ impl Reducer for SupersededReads {
             let Some(source) = source else { continue };
             let read = (source.name(), segment.kind());
             match latest.get(&read) {
-                Some((by, later)) if supersedes(later, segment) => {
+                Some(later) if later.supersedes(segment) => {
                     if !unit.is_kept() {
-                        superseded.push((unit.id(), *by));
+                        superseded.push((unit.id(), later.unit));
                     }
                 }
-                _ => _ = latest.insert(read, (unit.id(), segment)),
+                _ => {
+                    let reading = Reading { unit: unit.id(), segment, lines: OnceCell::new() };
+                    latest.insert(read, reading);
+                }
             }
         }
         superseded
@@ -46,16 +50,26 @@ impl Reducer for SupersededReads {
     }
 }
 
-/// Whether a later reading of a source says what an older one said, as far as that still holds.
-fn supersedes(later: &Segment, older: &Segment) -> bool {
-    let range = |segment: &Segment| segment.source().and_then(Source::lines);
-    if !covers(range(later), range(older)) {
-        return false;
+/// The latest reading of a source.
+struct Reading<'s> {
+    unit: UnitId,
+    segment: &'s Segment,
+    /// Its lines, once they are asked for.
+    lines: OnceCell<HashSet<&'s str>>,
+}
+
+impl Reading<'_> {
+    /// Whether it says what an older one said, as far as that still holds.
+    fn supersedes(&self, older: &Segment) -> bool {
+        let range = |segment: &Segment| segment.source().and_then(Source::lines);
+        if !covers(range(self.segment), range(older)) {
+            return false;
+        }
+        let said = self.lines.get_or_init(|| self.segment.text().lines().collect());
+        let lines = older.text().lines().count();
+        let still = older.text().lines().filter(|line| said.contains(line)).count();
+        2 * still >= lines
     }
-    let said: HashSet<&str> = later.text().lines().collect();
-    let lines = older.text().lines().count();
-    let still = older.text().lines().filter(|line| said.contains(line)).count();
-    2 * still >= lines
 }
 
 /// Whether some lines of a source are all of others; none are the whole of it.
@@ -89,7 +103,9 @@ impl Reducer for StaleResults {
         let units: Vec<Unit<'_>> = draft.units().collect();
         for unit in units.into_iter().rev() {
             let calls = unit.segments().find(|segment| segment.kind() == Kind::ToolCall);
-            let Some(call) = calls else { continue };
+            let answered = unit.segments().any(|segment| segment.kind() == Kind::ToolResult);
+            // What a pending call will return is not known yet.
+            let Some(call) = calls.filter(|_| answered) else { continue };
             let later = made.entry(call.text()).or_default();
             *later += 1;
             if *later > 1 && !unit.is_kept() {
