@@ -1,8 +1,11 @@
 //! The markers of earlier reductions.
 
+use std::collections::BTreeMap;
+
 use super::{Cause, Draft, PartId, UnitId};
 use crate::error::ContextError;
 use crate::recall::{Marker, RecallStore};
+use crate::segment::Kind;
 
 /// A marker that the store knows.
 struct Known {
@@ -11,7 +14,7 @@ struct Known {
     /// The piece that it is, or none where the part is nothing else.
     piece: Option<usize>,
     tokens: usize,
-    is_kept: bool,
+    may_go: bool,
 }
 
 impl Draft<'_> {
@@ -22,15 +25,24 @@ impl Draft<'_> {
         let known = self.known_markers(recall)?;
         let mut used: usize = known.iter().map(|marker| marker.tokens).sum();
         self.enter("markers");
-        for marker in known.into_iter().filter(|marker| !marker.is_kept) {
+        // Of each part at once, for each cut of a part takes time for all of it.
+        let mut cuts: BTreeMap<PartId, BTreeMap<usize, usize>> = BTreeMap::new();
+        for marker in known.into_iter().filter(|marker| marker.may_go) {
             if used <= self.task.reserve {
                 break;
             }
             match marker.piece {
                 None => self.discard(marker.unit, Cause::OverBudget)?,
-                Some(gone) => _ = self.cut(marker.part, |piece| piece == gone)?,
+                Some(piece) => {
+                    _ = cuts.entry(marker.part).or_default().insert(piece, marker.tokens);
+                }
             }
             used -= marker.tokens;
+        }
+        for (part, pieces) in cuts {
+            if !self.cut(part, |piece| pieces.contains_key(&piece))? {
+                used += pieces.values().sum::<usize>();
+            }
         }
         self.task.reserve = self.task.reserve.saturating_sub(used);
         Ok(())
@@ -46,15 +58,21 @@ impl Draft<'_> {
         let mut known = Vec::new();
         for part in self.parts().filter(|part| part.text().contains(Marker::OPENING)) {
             let (id, unit, is_kept) = (part.id(), part.unit(), part.is_kept());
-            let marker = |piece, tokens| Known { part: id, unit, piece, tokens, is_kept };
+            let marker = |piece, tokens, is_fixed: bool| {
+                let may_go = !is_kept && !is_fixed;
+                Known { part: id, unit, piece, tokens, may_go }
+            };
             let stands_alone = self.layout.members(unit.0).len() == 1;
             if stands_alone && is_known(part.text())? {
-                known.push(marker(None, part.tokens()));
+                known.push(marker(None, part.tokens(), false));
                 continue;
             }
+            let is_call = part.segment().kind() == Kind::ToolCall;
             for (index, piece) in part.pieces().enumerate() {
-                if is_known(piece.text)? {
-                    known.push(marker(Some(index), piece.tokens));
+                // In the arguments of a call line ends are escaped.
+                let line = if is_call { piece.text.trim_end_matches(r"\n") } else { piece.text };
+                if is_known(line)? {
+                    known.push(marker(Some(index), piece.tokens, piece.is_fixed));
                 }
             }
         }

@@ -1,7 +1,6 @@
 //! The parts that a context is made of.
 
 mod cache;
-mod calls;
 mod detect;
 mod ids;
 mod kind;

@@ -4,18 +4,19 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 
 use super::Kind;
-use super::calls;
 use crate::count::TokenCounter;
+use crate::recall::Marker;
 use crate::structure::sentences;
 use crate::text::floor_char_boundary;
+use crate::transcript::each_part;
 
 /// A line of anything but prose is cut between sentences only where it is longer than this.
 const LONG_LINE: usize = 1024;
 /// No piece is longer than this, unless no place to cut it is safe.
 const MOST_BYTES: usize = 4096;
 
-/// The pieces that a text is cut into: lines, each with the blank lines that follow it, and the
-/// sentences of long lines. Together they are the whole text.
+/// The pieces that a text is cut into: lines, each with the blank lines that follow it, the
+/// sentences of long lines, and the markers that stand in a line. Together they are the whole text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Pieces {
     ends: Box<[usize]>,
@@ -58,9 +59,10 @@ impl Pieces {
         let mut ends = Vec::new();
         for at in cuts(text, long) {
             let is_safe = knows_cuts && counter.is_cut_safe(&text[..at], &text[at..]);
-            let length = at - ends.last().copied().unwrap_or(0);
-            // Where no place is safe, a piece grows up to its bound.
-            if is_safe || !knows_cuts || length >= MOST_BYTES {
+            let piece = &text[ends.last().copied().unwrap_or(0)..at];
+            // Where no place is safe, a piece grows up to its bound, but for a marker, which must be
+            // found again.
+            if is_safe || !knows_cuts || piece.len() >= MOST_BYTES || is_marker(piece) {
                 is_additive &= is_safe;
                 ends.push(at);
             }
@@ -73,10 +75,16 @@ impl Pieces {
 
     /// The lines of the texts in a call's arguments, which are JSON. What else is in them is fixed.
     fn of_call(text: &str, counter: &dyn TokenCounter) -> Self {
-        let lines = calls::lines(text);
-        let is_additive = lines.ends.len() <= 1;
-        let pieces = Self::at(text, lines.ends, is_additive, counter);
-        Self { fixed: Some(lines.fixed.into()), ..pieces }
+        let (mut ends, mut fixed) = (Vec::new(), Vec::new());
+        each_part(text, |end, may_go| {
+            if end > ends.last().copied().unwrap_or(0) {
+                ends.push(end);
+                fixed.push(!may_go);
+            }
+        });
+        let is_additive = ends.len() <= 1;
+        let pieces = Self::at(text, ends, is_additive, counter);
+        Self { fixed: Some(fixed.into()), ..pieces }
     }
 
     /// The pieces that end at `ends`, in order, the last of which is the end of the text.
@@ -284,13 +292,44 @@ pub(crate) struct Cut {
 /// Where a text may be cut, in order, without its two ends; inside of lines that are longer than
 /// `long`, too.
 fn cuts(text: &str, long: usize) -> impl Iterator<Item = usize> {
-    let mut line_start = 0;
-    line_ends(text).flat_map(move |end| {
+    let (mut line_start, mut start) = (0, 0);
+    let may_be_marked = text.contains(Marker::OPENING);
+    let parts = line_ends(text).flat_map(move |end| {
         let line = line_start..end;
         line_start = end;
+        let markers = if may_be_marked { around_markers(text, line) } else { Vec::new() };
+        markers.into_iter().chain(std::iter::once(end))
+    });
+    parts.flat_map(move |end| {
+        let line = start..end;
+        start = end;
         let sentences = (line.len() > long).then(|| inside(text, line));
         sentences.into_iter().flatten().chain((end < text.len()).then_some(end))
     })
+}
+
+fn is_marker(piece: &str) -> bool {
+    let piece = piece.trim();
+    piece.starts_with(Marker::OPENING) && Marker::parse(piece).is_some()
+}
+
+/// Where the markers in a line begin and end, but for the ends of the line. The space before a
+/// marker is its own.
+fn around_markers(text: &str, line: Range<usize>) -> Vec<usize> {
+    let mut places = Vec::new();
+    for (at, marker) in Marker::all_in(&text[line.clone()]) {
+        let before = text[line.start..line.start + at].trim_end();
+        let end = line.start + at + marker.to_string().len();
+        if !before.is_empty() {
+            places.push(line.start + before.len());
+        }
+        if !text[end..line.end].trim().is_empty() {
+            places.push(end);
+        }
+    }
+    // Two next to each other have one place between them.
+    places.dedup();
+    places
 }
 
 /// The ends of the lines, blank lines that follow a line counted to it, and those before the first.

@@ -2,12 +2,24 @@
 
 use std::borrow::Cow;
 
-/// Calls `visit` with the end of each part of `json`, in order, and whether the part may go.
+use serde::de::IgnoredAny;
+
+use crate::recall::Marker;
+
+/// Calls `visit` with the end of each part of a call, in order, and whether the part may go.
 ///
-/// Cut are the string values of keys that hold an escaped line feed: behind each of those, and
-/// next to the quotes, which stay with what is around them. Text that is no JSON is cut too, but
-/// any of its parts that may go begins and ends inside what looks like a string.
-pub(super) fn each_part(json: &str, mut visit: impl FnMut(usize, bool)) {
+/// A call is its arguments, which are JSON, with or without a name and a space before. Cut are the
+/// string values of keys that hold an escaped line feed: behind each of those, and next to the
+/// quotes, which stay with what is around them; and next to the quotes of a marker that is all that
+/// is left of a value. What is no JSON is one part.
+pub(crate) fn each_part(json: &str, mut visit: impl FnMut(usize, bool)) {
+    let is_json = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_ok();
+    let arguments = json.split_once(' ').map(|(_, arguments)| arguments);
+    let has_parts = json.contains(r"\n") || json.contains(Marker::OPENING);
+    if !has_parts || !arguments.is_some_and(is_json) && !is_json(json) {
+        visit(json.len(), false);
+        return;
+    }
     let bytes = json.as_bytes();
     let mut at = 0;
     let mut is_value = false;
@@ -16,6 +28,10 @@ pub(super) fn each_part(json: &str, mut visit: impl FnMut(usize, bool)) {
             b'"' => {
                 let close = string_end(bytes, at + 1);
                 if is_value && close < bytes.len() {
+                    if Marker::parse(&json[at + 1..close]).is_some() {
+                        visit(at + 1, false);
+                        visit(close, true);
+                    }
                     each_line(bytes, at + 1, close, &mut visit);
                 }
                 at = close;
@@ -122,10 +138,12 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_json_is_cut_within_bounds() {
+    fn text_that_is_no_json_is_one_part() {
         for json in ["", "\"", r#":"a\"#, r#":"a\n"#, r#"x:"\n""#, "\\", r#"{"a": "\"#] {
-            assert_eq!(parts(json).iter().map(|(part, _)| *part).collect::<String>(), json);
+            assert_eq!(parts(json), [(json, false)]);
         }
+        let cut_off = r#"write {"path": "a", "text": "one\ntwo\nthree\n"#;
+        assert_eq!(parts(cut_off), [(cut_off, false)]);
     }
 
     proptest! {

@@ -25,6 +25,7 @@ mod worth;
 
 use crate::segment::Priority;
 
+pub(crate) use arguments::each_part;
 pub(crate) use choose::choose;
 pub(crate) use index::Index;
 pub(crate) use line::{Line, Lines, Shape};
