@@ -64,11 +64,27 @@ impl Draft<'_> {
         recall: &dyn RecallStore,
         marking: Marking,
     ) -> Result<Settled, ContextError> {
-        let mut texts = Texts::new();
-        let markers = match marking {
-            Marking::Marked => self.choose_markers(&mut texts),
-            Marking::Unmarked => Markers::new(),
+        // What must stay may have taken a part of it.
+        let left = self.task.budget.saturating_sub(self.tokens);
+        let mut allowance = match marking {
+            Marking::Marked => self.task.reserve.min(left),
+            Marking::Unmarked => 0,
         };
+        loop {
+            let mut texts = Texts::new();
+            let (markers, used) = self.choose_markers(allowance, &mut texts);
+            let settled = self.write(&markers, &mut texts);
+            let excess = settled.tokens.saturating_sub(self.task.budget);
+            if excess == 0 || markers.is_empty() {
+                recall.put_all(&texts).map_err(|source| ContextError::Recall { source })?;
+                return Ok(settled);
+            }
+            // What a marker joins can cost more than it did apart.
+            allowance = used.saturating_sub(excess);
+        }
+    }
+
+    fn write(&self, markers: &Markers, texts: &mut Texts) -> Settled {
         let mut settled = Settled {
             segments: Vec::new(),
             dropped: Vec::new(),
@@ -86,25 +102,26 @@ impl Draft<'_> {
                 settled.tokens += tokens;
             }
             match &self.units[self.layout.unit_of(at)].dropped {
-                Some(dropping) => settled.dropped.push(self.drop_record(at, dropping, &mut texts)),
+                Some(dropping) => settled.dropped.push(self.drop_record(at, dropping, texts)),
                 None if self.bodies[at].is_whole() => {
                     settled.tokens += self.bodies[at].tokens();
                     settled.segments.push(segment.clone());
                 }
-                None => self.shorten(at, &markers, &mut texts, &mut settled),
+                None => self.shorten(at, markers, texts, &mut settled),
             }
         }
-        recall.put_all(&texts).map_err(|source| ContextError::Recall { source })?;
-        Ok(settled)
+        settled
     }
 
-    /// The markers of the longest absences, as many as the allowance holds.
-    fn choose_markers(&self, texts: &mut Texts) -> Markers {
+    /// The markers of the longest absences, as many as the allowance holds, and what they use of it.
+    fn choose_markers(&self, mut allowance: usize, texts: &mut Texts) -> (Markers, usize) {
+        let mut markers = Markers::new();
+        if allowance == 0 {
+            return (markers, 0);
+        }
+        let all = allowance;
         let mut absences = self.absences();
         absences.sort_by_key(|absence| (Reverse(absence.tokens), absence.place));
-        // What must stay may have taken a part of it.
-        let mut allowance = self.task.reserve.min(self.task.budget.saturating_sub(self.tokens));
-        let mut markers = Markers::new();
         for absence in absences {
             let text = self.absent_text(&absence);
             let handle = Handle::of(&text);
@@ -120,7 +137,7 @@ impl Draft<'_> {
                 markers.insert(absence.place, (marker, handle));
             }
         }
-        markers
+        (markers, all - allowance)
     }
 
     /// Everything that a marker can stand for, in order.
@@ -211,7 +228,7 @@ impl Draft<'_> {
     fn drop_record(&self, at: usize, dropping: &Dropping, texts: &mut Texts) -> Dropped {
         let segment = &self.segments[at];
         let members = self.layout.members(self.layout.unit_of(at));
-        let place = members.iter().position(|member| *member == at);
+        let place = members.binary_search(&at).ok();
         let twin = dropping.cause.twin().and_then(|unit| {
             let twins = self.layout.members(unit);
             twins.get(place?).or(twins.first()).map(|twin| self.segments[*twin].id().clone())
