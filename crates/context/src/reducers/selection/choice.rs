@@ -16,6 +16,15 @@ impl Choice {
         Self { goes: Vec::new(), shorter: Vec::new(), tokens: draft.kept_tokens() }
     }
 
+    /// Of a draft what must stay, and nothing else that costs anything.
+    pub(super) fn nothing_else(draft: &Draft<'_>) -> Self {
+        let mut choice = Self::begin(draft);
+        for unit in draft.units().filter(|unit| !unit.is_kept() && unit.tokens() > 0) {
+            choice.drop_unit(unit.id(), Cause::OverBudget);
+        }
+        choice
+    }
+
     pub(in crate::reducers) fn drop_unit(&mut self, unit: UnitId, cause: Cause) {
         self.goes.push((unit, cause));
     }

@@ -72,8 +72,12 @@ fn fill(
         let choice = choose(draft, room);
         // Pieces that do not count their sum may come to more than they do one by one.
         let excess = choice.tokens.saturating_sub(draft.room());
-        if excess == 0 || room == 0 {
+        if excess == 0 || room == 0 && choice.tokens <= draft.budget() {
             return choice.apply(draft);
+        }
+        if room == 0 {
+            // What costs nothing alone costs something together.
+            return Choice::nothing_else(draft).apply(draft);
         }
         room = room.saturating_sub(excess);
     }
