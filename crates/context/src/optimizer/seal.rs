@@ -1,4 +1,3 @@
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::ContextOptimizer;
@@ -15,12 +14,11 @@ impl Seal {
         if optimizer.min_reduction.is_none() && !optimizer.is_lossless {
             return Self(None);
         }
-        let mut said = String::new();
-        for segment in segments {
-            let (id, text) = (segment.id().as_str(), segment.text());
-            // Writing to a string never fails.
-            let _ = write!(said, "{} {id}{} {text}", id.len(), text.len());
-        }
+        // Written as messages and read again, segments are named anew, markers may stand before
+        // the calls that they stood between, and what says nothing is not there.
+        let texts = segments.iter().map(Segment::text).filter(|text| !text.trim().is_empty());
+        let mut said: Vec<String> = texts.map(|text| Handle::of(text).to_string()).collect();
+        said.sort_unstable();
         let reducers: Vec<&str> = optimizer.reducers.iter().map(|reducer| reducer.name()).collect();
         let seal = format!(
             "reduced to {} tokens of {} and by {} with {}: {}",
@@ -28,7 +26,7 @@ impl Seal {
             optimizer.counter.encoding(),
             optimizer.min_reduction,
             reducers.join(", "),
-            Handle::of(&said),
+            Handle::of(&said.concat()),
         );
         Self(Some(seal.into()))
     }
