@@ -33,8 +33,7 @@ impl<'s> Edit<'s> {
         let mut fields = Vec::new();
         for (name, value) in message.fields() {
             let value = match name {
-                // Only beside calls can a content go.
-                "content" => Some(self.content(value)?.unwrap_or_else(|| "null".to_owned())),
+                "content" => Some(self.content(value)?.unwrap_or_else(|| nothing(&message))),
                 "tool_calls" => self.calls(value)?,
                 "function_call" => self.part(Part::FunctionCall, value, called)?,
                 _ => Some(value.get().to_owned()),
@@ -60,9 +59,9 @@ impl<'s> Edit<'s> {
             return Ok(Some(calls.get().to_owned()));
         }
         Self::items(calls, |index, call| {
-            self.part(Part::Call(index), call, |call, text| {
-                let function = called(read(call).get("function")?, text)?;
-                Some(with_field(call, "function", &function))
+            self.part(Part::Call(index), call, |call, text| match read(call).get("function") {
+                Some(function) => Some(with_field(call, "function", &called(function, text)?)),
+                None => is_same_call(call, text).then(|| text.to_owned()),
             })
         })
     }
@@ -70,8 +69,7 @@ impl<'s> Edit<'s> {
     fn block(&self, index: usize, block: &RawValue) -> Result<Option<String>, Part> {
         let part = |part| self.parts.contains_key(&part).then_some(part);
         if let Some(text) = part(Part::Text(index)) {
-            return self
-                .part(text, block, |block, text| Some(with_field(block, "text", &quoted(text))));
+            return self.said(text, block);
         }
         if let Some(call) = part(Part::Use(index)) {
             return self.part(call, block, used);
@@ -94,12 +92,9 @@ impl<'s> Edit<'s> {
         let Some(content) = result.get("content") else {
             return Ok(Some(block.get().to_owned()));
         };
-        let content = Self::items(content, |inner, part| {
-            self.part(Part::ResultText(index, inner), part, |part, text| {
-                Some(with_field(part, "text", &quoted(text)))
-            })
-        })?;
-        Ok(content.map(|content| with_field(block, "content", &content)))
+        let content =
+            Self::items(content, |inner, part| self.said(Part::ResultText(index, inner), part))?;
+        Ok(Some(with_field(block, "content", content.as_deref().unwrap_or(r#""""#))))
     }
 
     /// The items that are left of an array, if any are.
@@ -115,6 +110,16 @@ impl<'s> Edit<'s> {
         Ok((!left.is_empty()).then(|| format!("[{}]", left.join(","))))
     }
 
+    /// A block of text, unless what became of it says nothing: providers refuse such blocks.
+    fn said(&self, part: Part, block: &RawValue) -> Result<Option<String>, Part> {
+        if let Some(Fate::Changed(text)) = self.parts.get(&part)
+            && text.trim().is_empty()
+        {
+            return Ok(None);
+        }
+        self.part(part, block, |block, text| Some(with_field(block, "text", &quoted(text))))
+    }
+
     /// The value as what became of it says; what is no segment stays.
     fn part(
         &self,
@@ -128,6 +133,20 @@ impl<'s> Edit<'s> {
             Some(Fate::Changed(text)) => change(value, text).map(Some).ok_or(part),
         }
     }
+}
+
+/// The content of a message that says nothing any more: beside calls there need be none.
+fn nothing(message: &Object<'_>) -> String {
+    let makes_calls =
+        ["tool_calls", "function_call"].iter().any(|name| message.get(name).is_some());
+    if makes_calls { "null" } else { r#""""# }.to_owned()
+}
+
+/// Whether a text is a call of another type than of functions, which is its own text.
+fn is_same_call(call: &RawValue, text: &str) -> bool {
+    let id = |call| read(call).text("id", &Place::root()).ok().flatten();
+    serde_json::from_str::<&RawValue>(text)
+        .is_ok_and(|changed| changed.get().starts_with('{') && id(changed) == id(call))
 }
 
 /// A function of `OpenAI`'s that is called with other arguments.

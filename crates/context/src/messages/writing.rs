@@ -137,7 +137,12 @@ impl Transcript {
         let parts: BTreeMap<Part, Fate<'_>> = range
             .map(|at| {
                 let fate = match fates[at] {
-                    Fate::Changed("") if self.segments[at].kind() != Kind::ToolResult => Fate::Gone,
+                    Fate::Changed(text)
+                        if text.trim().is_empty()
+                            && self.segments[at].kind() != Kind::ToolResult =>
+                    {
+                        Fate::Gone
+                    }
                     fate => fate,
                 };
                 (self.slots[at].part, fate)

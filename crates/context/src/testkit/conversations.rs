@@ -196,12 +196,12 @@ impl Body {
     fn blocks(&self) -> Vec<String> {
         let block = |text: &str| format!(r#"{{"type":"text","text":{}}}"#, quoted(text));
         match self {
-            Self::Text(text) if text.is_empty() => Vec::new(),
+            Self::Text(text) if text.trim().is_empty() => Vec::new(),
             Self::Text(text) => vec![block(text)],
             Self::Parts(parts) => parts
                 .iter()
                 .filter_map(|part| match part.as_deref() {
-                    Some("") => None,
+                    Some(text) if text.trim().is_empty() => None,
                     Some(text) => Some(block(text)),
                     None => Some(r#"{"type":"image","source":{"data":"AAAA"}}"#.to_owned()),
                 })
@@ -296,9 +296,10 @@ fn anthropic_turn(at: usize, turn: &Turn, is_last: bool, messages: &mut Vec<Stri
             let mut blocks = Vec::new();
             for (index, call) in calls.iter().enumerate() {
                 let Some(result) = call.result_in(is_last) else { continue };
-                let content = match result {
+                let content = match &result {
                     Body::Text(text) if text.is_empty() => String::new(),
-                    result => format!(r#","content":{}"#, result.json("text", "image")),
+                    Body::Text(text) => format!(r#","content":{}"#, quoted(text)),
+                    Body::Parts(_) => format!(r#","content":[{}]"#, result.blocks().join(",")),
                 };
                 blocks.push(format!(
                     r#"{{"type":"tool_result","tool_use_id":"c{at}-{index}"{content}}}"#

@@ -11,6 +11,7 @@ mod kept;
 mod misuse;
 mod readers;
 mod reducers;
+mod regressions;
 mod report;
 mod sizes;
 mod structure;

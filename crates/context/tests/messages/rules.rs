@@ -69,6 +69,12 @@ pub(crate) fn check_anthropic(request: &Value) -> Result<(), String> {
             return err("says something before a result");
         }
         let is_call = |block: &&Value| block["type"] == "tool_use";
+        let answers = blocks.iter().filter_map(|block| block["content"].as_array()).flatten();
+        let says_nothing =
+            |block: &Value| block["text"].as_str().is_some_and(|t| t.trim().is_empty());
+        if answers.into_iter().any(says_nothing) {
+            return err("has a text in a result that says nothing");
+        }
         open = blocks.iter().filter(is_call).filter_map(|block| block["id"].as_str()).collect();
     }
     Ok(())
