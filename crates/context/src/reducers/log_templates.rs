@@ -28,12 +28,10 @@ impl Reducer for LogTemplates {
     }
 
     fn reduce(&self, draft: &mut Draft<'_>) -> Result<(), ContextError> {
-        let shares: Vec<(PartId, usize)> = open_parts(draft, Kind::Log)
-            .into_iter()
-            .map(|part| (part, share(draft, draft.part(part).tokens())))
-            .collect();
+        let share = Share::of(draft);
         let mut folded: Vec<(PartId, LogFold<'_>)> = Vec::new();
-        for (part, share) in shares {
+        for part in open_parts(draft, Kind::Log) {
+            let share = share.room_for(draft.part(part).tokens());
             let text = draft.segment(part).text();
             let fold = LogFold::new(text);
             let most = draft.part(part).tokens().saturating_sub(1);
