@@ -18,18 +18,6 @@ fn ids(segments: &[Segment]) -> Vec<&str> {
 }
 
 #[test]
-fn a_path_behind_a_gap_is_counted_with_what_stands_before_it() {
-    let listing: String =
-        (0..40).map(|n| format!("}};\nword{n} and others\n/usr/lib/pool{n}/;\n")).collect();
-    let context = [Segment::new("a", Kind::File, listing)];
-    let all = tokens(&context);
-    for budget in (all / 8..all).step_by(7) {
-        let reduced = optimizer(budget).optimize(&context, None).unwrap();
-        assert_eq!(reduced.report.after, tokens(&reduced.segments));
-    }
-}
-
-#[test]
 fn the_frame_of_a_call_counts_beside_its_settled_result() {
     let command = format!(r#"run {{"command": "{}"}}"#, "echo word; ".repeat(200));
     let rows: Vec<String> =
