@@ -34,7 +34,8 @@ use crate::segment::{Kind, Segment, SegmentId};
 ///
 /// let run = Run::builder("talk").open().await?;
 /// let reduced = optimizer.optimize(&context, None, &run.context()).await?;
-/// assert!(reduced.segments[0].text().ends_with("remarks about the weather."));
+/// let is_summary = |segment: &Segment| segment.text().ends_with("remarks about the weather.");
+/// assert!(reduced.segments.iter().any(is_summary));
 /// assert!(reduced.report.after <= 30);
 /// # Ok(())
 /// # }
