@@ -100,7 +100,8 @@ pub(crate) fn texts() -> impl Strategy<Value = String> {
         1 => lines().prop_map(|text| format!("\n \n\n{text}")),
         1 => lines().prop_map(|text| text.trim_end().to_owned()),
         1 => collection::vec(0..100_u32, 1..40).prop_map(|done| {
-            done.iter().map(|n| format!("{n:>3}% of it\r")).collect::<String>() + "done\n"
+            let shown = done.iter().map(|n| format!("{n:>3}% of it\r"));
+            shown.collect::<Vec<_>>().concat() + "done\n"
         }),
         1 => collection::vec("[A-Z](word|other|thing|, ){4,9}[.!?] ", 1..40)
             .prop_map(|sentences| sentences.concat()),
@@ -111,7 +112,7 @@ pub(crate) fn texts() -> impl Strategy<Value = String> {
             let row = |n: &u32| json!({ "id": n, "name": format!("pool {n}"), "error": null });
             serde_json::to_string_pretty(&rows.iter().map(row).collect::<Vec<_>>()).unwrap()
         }),
-        1 => r#"[语é🦀\u{301} \n\r\t/;}\]]{0,60}"#,
+        1 => r"[语é🦀\u{301} \n\r\t/;}\]]{0,60}",
     ]
 }
 
@@ -178,9 +179,10 @@ fn openai_step(at: usize, step: &Step) -> Vec<Value> {
 
 fn anthropic_step(at: usize, step: Step) -> Vec<Value> {
     match step {
-        Step::User(text) => vec![json!({ "role": "user", "content": said(text) })],
+        Step::User(text) | Step::Reads { text, .. } => {
+            vec![json!({ "role": "user", "content": said(text) })]
+        }
         Step::Says(text) => vec![json!({ "role": "assistant", "content": said(text) })],
-        Step::Reads { text, .. } => vec![json!({ "role": "user", "content": said(text) })],
         Step::Calls(calls) => {
             let id = |nth: usize| format!("c{at}-{nth}");
             let (mut made, mut answers) = (Vec::new(), Vec::new());

@@ -214,9 +214,9 @@ proptest! {
             let first = optimizer(budget, &store, Arc::clone(&counter), 0.0);
             match first.optimize(&given, None) {
                 Ok(once) => check_laws(&given, &once, budget, &store, &*counter)?,
-                Err(ContextError::PinnedExceedsBudget { .. }) => {},
+                Err(ContextError::PinnedExceedsBudget { .. }) => {}
                 Err(other) => return Err(refused(&other)),
-            };
+            }
         }
         // What is wrong about its cuts has no laws, and does not panic either.
         let wrong: Arc<dyn TokenCounter> = Arc::new(Wrong(counter()));
@@ -239,7 +239,8 @@ fn reduced_call(json: &str) -> Value {
 
 #[test]
 fn a_custom_call_and_one_with_broken_arguments_can_be_written() {
-    let text: String = (0..60).map(|n| format!("let value_{n} = {n};\n")).collect();
+    let line = |n| format!("let value_{n} = {n};\n");
+    let text = (0..60).map(line).collect::<Vec<_>>().concat();
     let custom = serde_json::json!({ "id": "c", "type": "custom", "custom": { "name": "patch", "input": text } });
     let broken = format!(r#"{{"text": {}"#, Value::from(text));
     let function = serde_json::json!({ "name": "write", "arguments": broken });
@@ -263,7 +264,7 @@ impl TokenCounter for NoCuts {
         self.0.count(text)
     }
 
-    fn encoding(&self) -> &str {
+    fn encoding(&self) -> &'static str {
         "no cuts"
     }
 }
@@ -276,7 +277,7 @@ impl TokenCounter for Wrong {
         self.0.count(text)
     }
 
-    fn encoding(&self) -> &str {
+    fn encoding(&self) -> &'static str {
         "wrong"
     }
 
@@ -293,7 +294,7 @@ impl TokenCounter for Quarters {
         text.len().div_ceil(4)
     }
 
-    fn encoding(&self) -> &str {
+    fn encoding(&self) -> &'static str {
         "quarters"
     }
 }
@@ -306,7 +307,7 @@ impl TokenCounter for Nothing {
         0
     }
 
-    fn encoding(&self) -> &str {
+    fn encoding(&self) -> &'static str {
         "nothing"
     }
 }
@@ -320,7 +321,7 @@ impl TokenCounter for OfLines {
         text.lines().count() / 2
     }
 
-    fn encoding(&self) -> &str {
+    fn encoding(&self) -> &'static str {
         "lines"
     }
 }
