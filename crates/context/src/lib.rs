@@ -47,7 +47,8 @@
 //! - Counting: [`TokenCounter`] and [`Tiktoken`]; [`Estimate`] where about is enough; `Bpe` (feature
 //!   `bpe`) where counting has to be fast.
 //! - Contexts: [`Segment`]s of a [`Kind`], or [`messages`] of `OpenAI` and Anthropic, and back.
-//! - Reduction: [`ContextOptimizer`] and its [`Report`]; [`reducers`], for writing one too.
+//! - Reduction: [`ContextOptimizer`] and its [`Report`]; [`reducers`], for writing one too; a
+//!   [`SummarizingOptimizer`] has an agent sum up what is lost.
 //! - Relevance: [`relevance`], what a passage is worth for a question or by itself.
 //! - Selection: [`select`], for what is worth most under a budget.
 //! - Structure: [`blocks`] and [`sentences`] split a text into parts worth selecting, [`outline`]
