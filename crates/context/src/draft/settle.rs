@@ -85,17 +85,22 @@ impl Draft<'_> {
     }
 
     fn write(&self, markers: &Markers, texts: &mut Texts) -> Settled {
+        let dropped = self.dropped();
+        let stays = self.segments.len() - dropped;
+        let notes = markers.keys().filter(|place| matches!(place, Place::Run(_))).count();
+        let shortened = self.parts().filter(|part| !part.is_whole()).count();
         let mut settled = Settled {
-            segments: Vec::new(),
-            dropped: Vec::new(),
-            shortened: Vec::new(),
-            markers: Vec::new(),
+            segments: Vec::with_capacity(stays + notes),
+            dropped: Vec::with_capacity(dropped),
+            shortened: Vec::with_capacity(shortened),
+            markers: Vec::with_capacity(markers.len()),
             tokens: 0,
         };
+        texts.reserve_exact(dropped + shortened);
         let mut ids = None;
         for (at, segment) in self.segments.iter().enumerate() {
             if let Some((marker, handle)) = markers.get(&Place::Run(at)) {
-                let taken = || self.segments.iter().map(Segment::id).cloned().collect();
+                let taken = || self.ids_of_notes();
                 settled.segments.push(note(marker, ids.get_or_insert_with(taken)));
                 let tokens = self.count(&marker.to_string());
                 settled.markers.push(Marked { handle: *handle, tokens });
@@ -111,6 +116,12 @@ impl Draft<'_> {
             }
         }
         settled
+    }
+
+    /// The ids that the notes may not take.
+    fn ids_of_notes(&self) -> HashSet<SegmentId> {
+        let ids = self.segments.iter().map(Segment::id);
+        ids.filter(|id| id.as_str().starts_with(NOTE)).cloned().collect()
     }
 
     /// The markers of the longest absences, as many as the allowance holds, and what they use of it.
@@ -277,9 +288,12 @@ impl Body {
     }
 }
 
+/// What the ids of notes begin with.
+const NOTE: &str = "recall-";
+
 /// A segment that says no more than that something is gone.
 fn note(marker: &Marker, ids: &mut HashSet<SegmentId>) -> Segment {
-    let name = format!("recall-{}", marker.handle());
+    let name = format!("{NOTE}{}", marker.handle());
     let numbered = |copy: usize| match copy {
         1 => SegmentId::from(name.as_str()),
         copy => format!("{name}-{copy}").into(),

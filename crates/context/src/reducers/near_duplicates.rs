@@ -39,14 +39,21 @@ impl Reducer for NearDuplicates {
 
     fn reduce(&self, draft: &mut Draft<'_>) -> Result<(), ContextError> {
         let sketches: Vec<Sketch> = draft.units().filter_map(|unit| Sketch::of(&unit)).collect();
-        let mut buckets: HashMap<(usize, u64), Vec<usize>> = HashMap::new();
+        let mut following = following(&sketches);
         let mut gone: Vec<Option<usize>> = vec![None; sketches.len()];
         // From the last to the first, so that the later of two stays.
         for (at, sketch) in sketches.iter().enumerate().rev() {
             let mut candidates: Vec<usize> = Vec::new();
-            for band in sketch.bands() {
-                if let Some(bucket) = buckets.get(&band) {
-                    candidates.extend(bucket.iter().rev().take(MOST_COMPARED));
+            for following in &mut following {
+                let mut here = at;
+                for _ in 0..MOST_COMPARED {
+                    // What has gone would only stand before what stays.
+                    while let Some(next) = following[here].filter(|next| gone[*next].is_some()) {
+                        following[here] = following[next];
+                    }
+                    let Some(next) = following[here] else { break };
+                    candidates.push(next);
+                    here = next;
                 }
             }
             candidates.sort_unstable();
@@ -63,10 +70,6 @@ impl Reducer for NearDuplicates {
                     gone[other] = Some(at);
                 }
             }
-            // What goes would only stand before what stays.
-            if gone[at].is_none() {
-                sketch.bands().for_each(|band| buckets.entry(band).or_default().push(at));
-            }
         }
         for (sketch, twin) in sketches.iter().zip(gone) {
             if let Some(twin) = twin {
@@ -75,6 +78,19 @@ impl Reducer for NearDuplicates {
         }
         Ok(())
     }
+}
+
+/// By band, for each sketch the next one that has the same in it.
+fn following(sketches: &[Sketch]) -> [Vec<Option<usize>>; BANDS] {
+    let bands: Vec<[u64; BANDS]> = sketches.iter().map(Sketch::bands).collect();
+    std::array::from_fn(|band| {
+        let mut last_of = HashMap::new();
+        let mut following = vec![None; sketches.len()];
+        for (at, bands) in bands.iter().enumerate().rev() {
+            following[at] = last_of.insert(bands[band], at);
+        }
+        following
+    })
 }
 
 /// What a unit says, as a set.
@@ -106,7 +122,7 @@ impl Sketch {
     }
 
     /// The least shingle of each bin, by bands. A bin without any takes its neighbour's.
-    fn bands(&self) -> impl Iterator<Item = (usize, u64)> {
+    fn bands(&self) -> [u64; BANDS] {
         let mut bins = [None; BINS];
         for shingle in &self.shingles {
             #[expect(clippy::cast_possible_truncation, reason = "it is below the number of bins")]
@@ -120,7 +136,7 @@ impl Sketch {
             last
         });
         let rows = BINS / BANDS;
-        (0..BANDS).map(move |band| (band, combine(&filled[band * rows..(band + 1) * rows])))
+        std::array::from_fn(|band| combine(&filled[band * rows..(band + 1) * rows]))
     }
 
     fn is_near(&self, other: &Self) -> bool {

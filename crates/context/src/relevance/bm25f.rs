@@ -51,6 +51,9 @@ impl<'c> Corpus<'c> {
             terms.read(passages[scene.start].title, &mut found);
             titles.push(&mut found);
         }
+        terms.forget_words();
+        lists.shrink();
+        titles.shrink();
         let each = (0..passages.len()).map(|index| index..index + 1);
         let of_passages = Level::new(&lists, each, None, terms.len());
         let of_scenes = Level::new(&lists, scenes.iter().cloned(), Some(&titles), terms.len());

@@ -28,6 +28,12 @@ impl<'t> Terms<'t> {
         }
     }
 
+    /// Forgets the words of the texts, for no more are read. The terms keep their numbers.
+    pub(super) fn forget_words(&mut self) {
+        self.words = HashMap::new();
+        self.pool = Vec::new();
+    }
+
     /// How many terms were met.
     pub(super) fn len(&self) -> usize {
         self.numbers.len()
@@ -111,6 +117,17 @@ impl Lists {
     pub(super) fn get(&self, index: usize) -> &[Said] {
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.said[start..self.ends[index]]
+    }
+
+    /// Gives back the room for further texts.
+    pub(super) fn shrink(&mut self) {
+        self.said.shrink_to_fit();
+        self.ends.shrink_to_fit();
+    }
+
+    /// What all of the texts say, one after the other, and where each ends.
+    pub(super) fn into_parts(self) -> (Vec<Said>, Vec<usize>) {
+        (self.said, self.ends)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &[Said]> {

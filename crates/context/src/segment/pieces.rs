@@ -133,7 +133,10 @@ impl Pieces {
             tokens: cuts.iter().map(|cut| cut.tokens).collect(),
             whole: self.whole,
             is_additive: false,
-            leads: Some(cuts.iter().map(|cut| cut.lead).collect()),
+            leads: cuts
+                .iter()
+                .any(|cut| cut.lead > 0)
+                .then(|| cuts.iter().map(|cut| cut.lead).collect()),
             fixed: cuts
                 .iter()
                 .any(|cut| cut.is_fixed)

@@ -15,7 +15,9 @@ pub(crate) struct Index {
 
 impl Index {
     pub(crate) fn of(turns: &[Turn<'_>], lines: &Lines) -> Self {
-        let mut index = Self { names: Vec::new(), starts: vec![0], classes: Vec::new() };
+        let mut starts = Vec::with_capacity(lines.all().len() + 1);
+        starts.push(0);
+        let mut index = Self { names: Vec::new(), starts, classes: Vec::new() };
         let mut known = HashedMap::default();
         let mut of_line: Vec<u32> = Vec::new();
         for line in lines.all() {
@@ -33,6 +35,7 @@ impl Index {
             index.names.extend(&of_line);
             index.starts.push(index.names.len());
         }
+        index.names.shrink_to_fit();
         index
     }
 

@@ -10,9 +10,9 @@ use crate::hash::hash;
 /// A part of a turn that goes or stays as a whole: a line with the blank lines that follow it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
-    turn: usize,
-    span: Range<usize>,
-    opening: usize,
+    turn: u32,
+    span: Range<u32>,
+    opening: u32,
     place: Place,
     shape: Shape,
 }
@@ -64,6 +64,7 @@ impl Lines {
             }
             lines.starts.push(lines.all.len());
         }
+        lines.all.shrink_to_fit();
         lines
     }
 
@@ -83,7 +84,7 @@ impl Lines {
             && self
                 .all
                 .get(line)
-                .is_some_and(|this| !self.whole[this.turn] && this.follows(&self.all[line - 1]))
+                .is_some_and(|this| !self.whole[this.turn()] && this.follows(&self.all[line - 1]))
     }
 
     fn cut_arguments(&mut self, turn: usize, text: &str) {
@@ -92,7 +93,7 @@ impl Lines {
             if end > start {
                 let shape = if may_go { Shape::Argument } else { Shape::Frame };
                 let place = Place::Nowhere;
-                self.all.push(Line { turn, span: start..end, opening: 0, place, shape });
+                self.all.push(Line::new(turn, start..end, 0, place, shape));
                 start = end;
             }
         });
@@ -115,32 +116,37 @@ impl Lines {
             } else {
                 Shape::Text
             };
-            self.all.push(Line { turn, span, opening, place, shape });
+            self.all.push(Line::new(turn, span, opening, place, shape));
         }
     }
 }
 
 impl Line {
+    fn new(turn: usize, span: Range<usize>, opening: usize, place: Place, shape: Shape) -> Self {
+        let span = small(span.start)..small(span.end);
+        Self { turn: small(turn), span, opening: small(opening), place, shape }
+    }
+
     /// Which turn it is of.
     pub(crate) fn turn(&self) -> usize {
-        self.turn
+        self.turn as usize
     }
 
     /// Its bytes in the text of its turn, the line end and blank lines included.
     pub(crate) fn span(&self) -> Range<usize> {
-        self.span.clone()
+        self.span.start as usize..self.span.end as usize
     }
 
     /// The bytes at its start that only say where it stands: a line number, or the path in
     /// `path:12:`. Where the line above is kept and tells as much, they can go.
     pub(crate) fn opening(&self) -> usize {
-        self.opening
+        self.opening as usize
     }
 
     /// Where its pieces end, each with the bytes at its start that only say where it stands: the
     /// line and, behind a line with a number, each blank line that has one of its own.
     pub(crate) fn pieces<'t>(&self, text: &'t str) -> impl Iterator<Item = (usize, usize)> + 't {
-        let (span, own, is_numbered) = (self.span(), self.opening, self.is_numbered());
+        let (span, own, is_numbered) = (self.span(), self.opening(), self.is_numbered());
         let mut end = span.start;
         let lines = text[span.clone()].split_inclusive('\n').enumerate();
         let numbered = lines.map(move |(nth, line)| {
@@ -176,7 +182,7 @@ impl Line {
             Shape::Text | Shape::Overwritten => {
                 let line = text.split('\n').next().unwrap_or(text);
                 Cow::Borrowed(
-                    if self.is_numbered() { &line[self.opening..] } else { line }.trim_end(),
+                    if self.is_numbered() { &line[self.opening()..] } else { line }.trim_end(),
                 )
             }
         }
@@ -201,9 +207,14 @@ impl Line {
             (Place::Nowhere | Place::In(_), Place::Nowhere) => {}
             _ => return false,
         }
-        self.span.end = end;
+        self.span.end = small(end);
         true
     }
+}
+
+/// There are many lines, and each is kept small.
+fn small(place: usize) -> u32 {
+    u32::try_from(place).expect("a turn has fewer than 2³² bytes, and a context fewer turns")
 }
 
 const NO_OPENING: (usize, Place) = (0, Place::Nowhere);

@@ -1,4 +1,3 @@
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::Granularity;
@@ -40,6 +39,7 @@ impl Passages {
                 items.extend(Item::all_of(&part, priority, is_kept, is_whole));
             }
         }
+        items.shrink_to_fit();
         items.sort_by_key(|item| (item.part, item.pieces.start));
         Self { items }
     }
@@ -51,6 +51,32 @@ impl Passages {
 
     /// Those of the highest priority that fit, then those of the next one.
     pub(super) fn choose(&self, draft: &Draft<'_>, worth: &Worth, room: usize) -> Choice {
+        let kept = self.kept(draft, worth, room);
+        let mut choice = Choice::begin(draft);
+        for unit in draft.units().filter(|unit| !unit.is_kept()) {
+            let stays = |part: Part<'_>| kept[self.of_part(part.id())].contains(&true);
+            if unit.tokens() > 0 && !unit.parts().any(stays) {
+                choice.drop_unit(unit.id(), Cause::OverBudget);
+                continue;
+            }
+            for part in unit.parts() {
+                let of_part = self.of_part(part.id());
+                let (items, kept) = (&self.items[of_part.clone()], &kept[of_part]);
+                let goes = |piece| {
+                    let at = items.partition_point(|item| item.pieces.end <= piece);
+                    !kept.get(at).is_some_and(|kept| *kept && items[at].pieces.start <= piece)
+                };
+                match draft.without(part.id(), goes) {
+                    Some(shorter) => choice.shorten(&part, shorter),
+                    None => choice.keep(&part),
+                }
+            }
+        }
+        choice
+    }
+
+    /// By item, whether it stays.
+    fn kept(&self, draft: &Draft<'_>, worth: &Worth, room: usize) -> Vec<bool> {
         let mut passages = self.passages(draft);
         let mut kept: Vec<bool> = self.items.iter().map(|item| item.is_kept).collect();
         let mut tiers: Vec<Priority> = self.items.iter().map(|item| item.priority).collect();
@@ -69,27 +95,14 @@ impl Passages {
             room = room.saturating_sub(taken.map(|(item, _)| item.tokens as usize).sum());
             kept = chosen;
         }
-        let mut pieces: BTreeMap<PartId, BTreeSet<usize>> = BTreeMap::new();
-        for (item, _) in self.items.iter().zip(kept).filter(|(_, stays)| *stays) {
-            pieces.entry(item.part).or_default().extend(item.pieces.clone());
-        }
-        let mut choice = Choice::begin(draft);
-        for unit in draft.units().filter(|unit| !unit.is_kept()) {
-            let stays = |part: Part<'_>| pieces.contains_key(&part.id());
-            if unit.tokens() > 0 && !unit.parts().any(stays) {
-                choice.drop_unit(unit.id(), Cause::OverBudget);
-                continue;
-            }
-            for part in unit.parts() {
-                let of_part = pieces.get(&part.id());
-                let goes = |piece| of_part.is_none_or(|pieces| !pieces.contains(&piece));
-                match draft.without(part.id(), goes) {
-                    Some(shorter) => choice.shorten(&part, shorter),
-                    None => choice.keep(&part),
-                }
-            }
-        }
-        choice
+        kept
+    }
+
+    /// Where the items of a part are.
+    fn of_part(&self, part: PartId) -> Range<usize> {
+        let start = self.items.partition_point(|item| item.part < part);
+        let count = self.items[start..].iter().take_while(|item| item.part == part).count();
+        start..start + count
     }
 
     fn passages<'d>(&self, draft: &'d Draft<'_>) -> Vec<Passage<'d>> {

@@ -97,7 +97,7 @@ pub fn worth(passages: &[Passage<'_>], query: Option<&Query>) -> Worth {
     let found = evidence.is_some();
     let log = if let Some(evidence) = evidence { prior.plus(&evidence) } else { prior };
     let values: Vec<u64> = log.get().iter().map(|worth| fixed::exp2(*worth)).collect();
-    if found { Worth { values, ..Worth::default() } } else { with_coverage(&corpus, values) }
+    if found { Worth { values, ..Worth::default() } } else { with_coverage(corpus, values) }
 }
 
 /// What each passage is worth for the query; nothing where none of it is found.
@@ -106,21 +106,18 @@ pub(crate) fn relevance(passages: &[Passage<'_>], query: &Query) -> Option<Worth
 }
 
 /// Half of what a mean passage is worth besides is for its terms, where all are said first there.
-fn with_coverage(corpus: &Corpus<'_>, values: Vec<u64>) -> Worth {
+fn with_coverage(corpus: Corpus<'_>, values: Vec<u64>) -> Worth {
     let mean_value = u128::from(mean(&values));
-    let mean_mass = u128::from(mean(&masses(corpus)).max(1));
+    let mean_mass = u128::from(mean(&masses(&corpus)).max(1));
     let weight = |term| {
         let weight = mean_value * u128::from(corpus.rarity(term)) / mean_mass;
         u64::try_from(weight).unwrap_or(u64::MAX)
     };
     let weights = (0..corpus.terms.len()).filter_map(|term| u32::try_from(term).ok()).map(weight);
     let weights = weights.collect();
-    let mut covers = Vec::new();
-    let mut ends = Vec::with_capacity(values.len());
-    for said in corpus.lists.iter() {
-        covers.extend(said.iter().map(|said| Cover::once(said.term)));
-        ends.push(covers.len());
-    }
+    let (said, ends) = corpus.lists.into_parts();
+    // A cover is as large as what it is made of, and takes its place in memory.
+    let covers = said.into_iter().map(|said| Cover::once(said.term)).collect();
     Worth { values, covers, ends, weights }
 }
 
