@@ -177,7 +177,11 @@ impl<'t> Looks<'t> {
     }
 
     fn is_json(&self) -> bool {
-        let mut values = serde_json::Deserializer::from_str(self.seen).into_iter::<IgnoredAny>();
+        // Half a number is an error of its own, not the end of what is seen.
+        let is_of_number = |c: char| c.is_ascii_digit() || "+-.eE".contains(c);
+        let seen =
+            if self.is_whole { self.seen } else { self.seen.trim_end_matches(is_of_number) };
+        let mut values = serde_json::Deserializer::from_str(seen).into_iter::<IgnoredAny>();
         let is_valid = |value: Result<IgnoredAny, serde_json::Error>| match value {
             Ok(_) => true,
             Err(error) => error.is_eof() && !self.is_whole,
@@ -308,6 +312,17 @@ mod tests {
                 values.iter().fold(String::new(), |lines, value| lines + &value.to_string() + "\n")
             }),
         ]
+    }
+
+    #[test]
+    fn json_that_is_cut_in_a_number_is_json() {
+        for number in ["-1", "1.5", "2e7", "1e-3"] {
+            let text = format!("[{}", format!("{number},").repeat(SEEN_BYTES));
+            for shift in 0..number.len() {
+                let shifted = format!("[{}{}", " ".repeat(shift), &text[1..]);
+                assert_eq!(Kind::detect(&shifted, None), Kind::Json, "{number} {shift}");
+            }
+        }
     }
 
     proptest! {
