@@ -179,8 +179,7 @@ impl<'t> Looks<'t> {
     fn is_json(&self) -> bool {
         // Half a number is an error of its own, not the end of what is seen.
         let is_of_number = |c: char| c.is_ascii_digit() || "+-.eE".contains(c);
-        let seen =
-            if self.is_whole { self.seen } else { self.seen.trim_end_matches(is_of_number) };
+        let seen = if self.is_whole { self.seen } else { self.seen.trim_end_matches(is_of_number) };
         let mut values = serde_json::Deserializer::from_str(seen).into_iter::<IgnoredAny>();
         let is_valid = |value: Result<IgnoredAny, serde_json::Error>| match value {
             Ok(_) => true,
