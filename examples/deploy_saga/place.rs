@@ -181,7 +181,11 @@ impl Place {
                 let Some(compensated) = compensated(&error) else { return Err(error.into()) };
                 self.target.end()?;
                 let shown = output::links(&self.target)?;
-                line(format_args!("Compensated: {shown}; {compensated}"))?;
+                let undone = match &compensated.undone[..] {
+                    [] => "nothing".to_owned(),
+                    steps => steps.join(", "),
+                };
+                line(format_args!("Compensated: {shown}; {compensated}: {undone}"))?;
                 Ended::Compensated
             }
         };

@@ -62,11 +62,10 @@
 //! [`CrashTest`] runs it once as it is, and then lets it die at each of its nine records, before the record
 //! is taken, with the record durable, and with the record lost; and once more wherever the resumed run writes
 //! a record. Each of these must end as the first run did: the lamp is shipped, and of the piano nothing is left
-//! but the failure (`sold` is the order that tells no more of it). In a test file this stands in a `#[tokio::test(start_paused = true)]`.
+//! but the failure. In a test file this stands in a `#[tokio::test(start_paused = true)]`.
 //!
 //! ```
-//! # use std::sync::Arc;
-//! # use maniple_core::{AgentError, BaseAgent, Budget, Effect, agent_fn};
+//! # use maniple_core::{AgentError, BaseAgent, Budget, Effect};
 //! # use maniple_orchestration::{Given, Handle, Saga, StepBuilder};
 //! use maniple_testkit::{CrashTest, Process};
 //!
@@ -78,7 +77,7 @@
 //! assert_eq!(examined.records, 9);
 //! assert!(examined.is_complete());
 //!
-//! let taken_back = CrashTest::new(sold).with_input("piano".to_owned());
+//! let taken_back = CrashTest::new(order).with_input("piano".to_owned());
 //! assert!(taken_back.run().await.unwrap().is_complete());
 //! # }
 //! ```
@@ -89,7 +88,7 @@
 //!
 //! ```
 //! # use std::sync::{Arc, Mutex};
-//! # use maniple_core::{AgentError, BaseAgent, Budget, Effect, agent_fn};
+//! # use maniple_core::{AgentError, BaseAgent, Budget, Effect};
 //! # use maniple_orchestration::{Given, Handle, Saga, StepBuilder};
 //! # use maniple_testkit::{CrashSchedule, CrashTest, Moment, Process};
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tutorial/saga.rs"));
@@ -147,8 +146,7 @@
 //! and the second call panics. The faults are kept in the world, so that a crash does not begin them anew.
 //!
 //! ```
-//! # use std::sync::Arc;
-//! # use maniple_core::{AgentError, BaseAgent, Budget, Effect, agent_fn};
+//! # use maniple_core::{AgentError, BaseAgent, Budget, Effect};
 //! # use maniple_orchestration::{Given, Handle, Saga, StepBuilder};
 //! use maniple_testkit::{CrashTest, Fault, FaultSchedule, Faults, FaultyAgent, Process};
 //!
@@ -173,8 +171,7 @@
 //!
 //! ```
 //! # use std::time::Duration;
-//! # use std::sync::Arc;
-//! # use maniple_core::{AgentError, BaseAgent, Budget, Effect, agent_fn};
+//! # use maniple_core::{AgentError, BaseAgent, Budget, Effect};
 //! # use maniple_orchestration::{Given, Handle, Saga, StepBuilder};
 //! use maniple_testkit::{Machine, Process, leaks_nothing};
 //!

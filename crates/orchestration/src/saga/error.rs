@@ -62,8 +62,11 @@ impl Classify for SagaError {
 
 /// A saga that has failed, and of which everything was taken back. For whoever composes the saga it is a
 /// permanent failure.
+///
+/// As text it says what failed and not what was taken back: a step that a crash has left in doubt is taken
+/// back too, so that the text would depend on where the process has died.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("step {step:?} failed ({error}), and what was done was taken back: {}", Names(undone))]
+#[error("step {step:?} failed ({error}), and what was done was taken back")]
 pub struct Compensated {
     /// The step that failed first, or was stopped.
     pub step: Arc<str>,
@@ -86,9 +89,6 @@ struct Names<'a>(&'a [Arc<str>]);
 
 impl fmt::Display for Names<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("nothing");
-        }
         for (i, name) in self.0.iter().enumerate() {
             write!(f, "{}{name}", if i == 0 { "" } else { ", " })?;
         }

@@ -106,7 +106,7 @@ const ABORT: &str = "abort";
 /// let error = run.execute(trip, "Rome".into()).await.unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     r#"step "hotel" failed (no room in Rome), and what was done was taken back: flight"#
+///     r#"step "hotel" failed (no room in Rome), and what was done was taken back"#
 /// );
 /// # Ok(())
 /// # }

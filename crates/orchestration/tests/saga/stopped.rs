@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
 use maniple_core::{AgentError, Effect, Fact, Journal, JournalError, MemoryJournal, Record, Run};
-use maniple_orchestration::Saga;
+use maniple_orchestration::{Compensated, Saga};
 use tokio::time::sleep;
 
 use crate::world::*;
@@ -68,6 +68,8 @@ async fn what_is_aborted_behind_its_receipt_is_taken_back() {
     let saga = saga.build(()).unwrap();
     let run = Run::builder("saga").with_journal(journal).open().await.unwrap();
     let error = run.execute(saga, ()).await.unwrap_err();
-    assert!(error.to_string().ends_with("taken back: slow"), "{error}");
+    let AgentError::Failed { source, .. } = &error else { panic!("{error:?}") };
+    let compensated = source.downcast_ref::<Compensated>().unwrap();
+    assert_eq!(compensated.undone.iter().map(|step| &**step).collect::<Vec<_>>(), ["slow"]);
     assert_eq!(world.log(), ["slow", "-slow"]);
 }

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use maniple_core::{AgentError, BaseAgent, Budget, Effect, agent_fn};
+use maniple_core::{AgentError, BaseAgent, Budget, Effect};
 use maniple_orchestration::{Given, Handle, Saga, StepBuilder};
 use maniple_testkit::{
     CrashTest, Failure, Fault, FaultSchedule, Faults, FaultyAgent, Machine, Process, leaks_nothing,
@@ -26,7 +26,7 @@ async fn an_order_that_fails_is_taken_back_wherever_it_dies() {
     let seen = effects.clone();
     let build = move |shop: Process| {
         seen.lock().unwrap().push(shop.world().clone());
-        sold(shop)
+        order(shop)
     };
     let test = CrashTest::new(build).with_input("piano".to_owned());
     assert!(test.run().await.unwrap().is_complete());
@@ -35,7 +35,7 @@ async fn an_order_that_fails_is_taken_back_wherever_it_dies() {
             let undone = world.executions(&format!("/order/undo[{step}]/undo/{step}"));
             assert!(undone >= 1, "{step} is not taken back");
         }
-        // Where it may have been shipped before, nobody knows better than to ask for it back.
+        // Where it died while it shipped, nobody knows better than to ask for that back too.
         assert!(world.executions("/order/undo[ship]/undo/ship") <= 1);
     }
 }

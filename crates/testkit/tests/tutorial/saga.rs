@@ -32,13 +32,3 @@ fn order(shop: Process) -> impl BaseAgent<Input = String, Output = String> {
     let sent = ask(order.step("ship").given(paid), &shop, |item, it| ship(&item, &it));
     order.build(sent).expect("each step comes after what it is given")
 }
-
-/// The same, which tells of a failure no more than that: what may have happened before it died is taken
-/// back too, and the saga names it.
-fn sold(shop: Process) -> impl BaseAgent<Input = String, Output = String> {
-    let order = Arc::new(order(shop));
-    agent_fn("order", move |item, cx| {
-        let order = order.clone();
-        async move { order.run(item, &cx).await.map_err(|_| AgentError::permanent("not sold")) }
-    })
-}
