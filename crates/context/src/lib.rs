@@ -55,6 +55,7 @@
 //!   lists what names its parts.
 //! - Formats: [`logs`] folds a log to what it says, [`json`] writes and samples tables, [`code`]
 //!   outlines a source text.
+//! - Economics: [`PriceTable`], what a model takes, and [`Savings`], what reducing has saved.
 //! - Recall: [`RecallStore`] in memory or in files, [`excerpt`] for parts of a text, and `RecallTool`
 //!   (feature `tools`) for a model.
 //!
@@ -69,6 +70,7 @@
 pub mod code;
 mod count;
 mod draft;
+mod economics;
 mod error;
 mod fixed;
 mod hash;
@@ -90,6 +92,7 @@ mod transcript;
 #[cfg(feature = "bpe")]
 pub use count::Bpe;
 pub use count::{Encoding, Estimate, Tiktoken, TokenCounter, UnknownEncoding};
+pub use economics::{Price, PriceTable, Savings, Sent, UnknownModel};
 pub use error::ContextError;
 pub use optimizer::{
     ContextOptimizer, ContextOptimizerBuilder, DropReason, Dropped, Lost, Marked, ReducedContext,

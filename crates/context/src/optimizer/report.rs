@@ -3,6 +3,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::draft::Cause;
+use crate::economics::{Price, Savings, Sent};
 use crate::recall::Handle;
 use crate::segment::{Segment, SegmentId, Source};
 
@@ -44,6 +45,22 @@ pub struct Report {
     /// The tokens of the summary, where there is one; it is a part of `after`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<usize>,
+}
+
+impl Report {
+    /// The share of the budget that is used: 1 where it is used up, more where it is exceeded.
+    #[expect(clippy::cast_precision_loss, reason = "a figure to be read, of tokens below 2^53")]
+    pub fn utilisation(&self) -> f64 {
+        self.after as f64 / self.budget as f64
+    }
+
+    /// What sending the context once costs before and after, where nothing of it is in a cache. What
+    /// a summarizer has used is not in the report, and is not in the savings.
+    pub fn savings(&self, price: &Price) -> Savings {
+        let mut savings = Savings::new();
+        savings.turn(price, Sent::new(self.before), Sent::new(self.after));
+        savings
+    }
 }
 
 /// What one reducer did.
