@@ -78,8 +78,8 @@ impl Price {
 }
 
 fn cost<const N: usize>(parts: [(usize, u64); N]) -> u64 {
-    let parts = parts.map(|(tokens, price)| tokens as u128 * u128::from(price));
-    let sum = parts.into_iter().fold(0, u128::saturating_add);
+    // The parts have at most `usize::MAX` tokens together, so their sum is no more than one product.
+    let sum: u128 = parts.map(|(tokens, price)| tokens as u128 * u128::from(price)).iter().sum();
     u64::try_from(sum.div_ceil(PER_TOKENS)).unwrap_or(u64::MAX)
 }
 

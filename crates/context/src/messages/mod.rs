@@ -165,6 +165,12 @@ impl Transcript {
         &self.segments
     }
 
+    /// The segments of each message, in the order of the conversation: what a host adds turn by turn
+    /// to a context that grows. A message without text has none.
+    pub fn messages(&self) -> impl Iterator<Item = &[Segment]> {
+        (0..self.messages.len()).map(|message| &self.segments[self.range(message)])
+    }
+
     fn read(style: Style, json: &str) -> Result<Self, MessageError> {
         let mut reading = Reading::new();
         let mut request = None;

@@ -118,7 +118,7 @@ impl Transcript {
         }
     }
 
-    fn range(&self, message: usize) -> Range<usize> {
+    pub(super) fn range(&self, message: usize) -> Range<usize> {
         let end = self.messages.get(message + 1).map_or(self.segments.len(), |next| next.first);
         self.messages[message].first..end
     }

@@ -47,6 +47,9 @@ fn openai_messages() {
             "8 File - a page",
         ]
     );
+    let sizes: Vec<usize> = transcript.messages().map(<[Segment]>::len).collect();
+    assert_eq!(sizes, [1, 1, 2, 2, 1, 1, 1, 1, 1, 0]);
+    assert!(transcript.messages().flatten().eq(segments), "each segment is in its message");
     assert!(segments[1].is_pinned() && !segments[2].is_pinned());
     assert_eq!((segments[3].speaker(), segments[3].time()), (Some("Ann"), Some("1700000000")));
     assert_eq!(segments[10].source().unwrap().name(), "notes/plan");
@@ -88,6 +91,8 @@ fn anthropic_messages() {
         ]
     );
 
+    let sizes: Vec<usize> = transcript.messages().map(<[Segment]>::len).collect();
+    assert_eq!(sizes, [1, 1, 3, 4]);
     let kept = [3, 5, 8].map(|at| segments[at].clone());
     assert_eq!(
         transcript.write(&kept).unwrap(),
