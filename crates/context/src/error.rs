@@ -87,6 +87,47 @@ pub enum ContextError {
         /// The first segment of what it tried to drop.
         id: SegmentId,
     },
+    /// The low-water mark lies below the high-water mark, and both in the window.
+    #[error(
+        "no marks are {low} of the window below {high} of it: \
+         give a low one above 0, and a higher one of at most 1"
+    )]
+    NoMarks {
+        /// What was given as the low-water mark.
+        low: f64,
+        /// What was given as the high-water mark.
+        high: f64,
+    },
+    /// The snapshot of a [`LiveContext`](crate::LiveContext) has a format that this version cannot
+    /// read.
+    #[error("the snapshot has format {found}, and this version reads format {known}")]
+    SnapshotFormat {
+        /// Its format.
+        found: u32,
+        /// The format that can be read.
+        known: u32,
+    },
+    /// The snapshot of a [`LiveContext`](crate::LiveContext) contradicts itself.
+    #[error("the snapshot says that {sent} segments were sent, and holds {segments}")]
+    SnapshotDamaged {
+        /// How many segments it says were sent.
+        sent: usize,
+        /// How many it has.
+        segments: usize,
+    },
+    /// A journal holds a compaction of another window.
+    #[error(
+        "the recorded compaction keeps the segments from {first} to before {end} of a window of \
+         {segments}: it is of another run"
+    )]
+    ForeignCompaction {
+        /// The first of the segments that it keeps.
+        first: usize,
+        /// The one after the last.
+        end: usize,
+        /// How many there are.
+        segments: usize,
+    },
     /// What was dropped could not be kept, so nothing is dropped.
     #[error("cannot reduce the context: what it would lose could not be kept for recall")]
     Recall {

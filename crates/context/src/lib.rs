@@ -49,6 +49,7 @@
 //! - Contexts: [`Segment`]s of a [`Kind`], or [`messages`] of `OpenAI` and Anthropic, and back.
 //! - Reduction: [`ContextOptimizer`] and its [`Report`]; [`reducers`], for writing one too; a
 //!   [`SummarizingOptimizer`] has an agent sum up what is lost.
+//! - Growth: [`LiveContext`], a transcript that grows turn by turn within a window.
 //! - Relevance: [`relevance`], what a passage is worth for a question or by itself.
 //! - Selection: [`select`], for what is worth most under a budget.
 //! - Structure: [`blocks`] and [`sentences`] split a text into parts worth selecting, [`outline`]
@@ -75,6 +76,7 @@ mod error;
 mod fixed;
 mod hash;
 pub mod json;
+mod live;
 pub mod logs;
 pub mod messages;
 mod optimizer;
@@ -83,6 +85,7 @@ pub mod reducers;
 pub mod relevance;
 mod segment;
 pub mod select;
+mod share;
 mod structure;
 #[cfg(feature = "testkit")]
 pub mod testkit;
@@ -94,6 +97,7 @@ pub use count::Bpe;
 pub use count::{Encoding, Estimate, Tiktoken, TokenCounter, UnknownEncoding};
 pub use economics::{Price, PriceTable, Savings, Sent, UnknownModel};
 pub use error::ContextError;
+pub use live::{Kept, LiveContext, LiveSnapshot, Turn};
 pub use optimizer::{
     ContextOptimizer, ContextOptimizerBuilder, DropReason, Dropped, Lost, Marked, ReducedContext,
     ReducerReport, Report, Shortened, SummarizingOptimizer, SummaryError, SummaryRequest,

@@ -31,7 +31,7 @@ pub struct Draft<'c> {
     /// What each segment says now.
     bodies: Vec<Body>,
     tokens: usize,
-    /// The tokens of what must be kept, which no reducer changes.
+    /// The tokens of what must be kept.
     kept: usize,
     task: Task<'c>,
     reducer: Arc<str>,
@@ -45,6 +45,17 @@ pub(crate) struct Task<'c> {
     /// The tokens of the budget that markers may take.
     pub(crate) reserve: usize,
     pub(crate) query: Option<&'c Query>,
+    pub(crate) going: Going,
+}
+
+/// How a unit goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Going {
+    /// Whole.
+    Whole,
+    /// Whole, but for a call with its result, of which all goes that can: they are there, and say no
+    /// more.
+    Muted,
 }
 
 #[derive(Debug)]
@@ -89,7 +100,16 @@ impl<'c> Draft<'c> {
         let is_kept = |segment: &usize| units[layout.unit_of(*segment)].is_kept;
         let kept = (0..bodies.len()).filter(is_kept).map(|segment| bodies[segment].tokens()).sum();
         let reducer = "".into();
-        Ok(Self { segments, counter, layout, units, bodies, tokens, kept, task, reducer })
+        let mut draft =
+            Self { segments, counter, layout, units, bodies, tokens, kept, task, reducer };
+        if task.going == Going::Muted {
+            let pairs =
+                draft.units().filter(|unit| !unit.is_kept() && unit.parts().nth(1).is_some());
+            let fixed =
+                pairs.flat_map(|unit| unit.parts()).map(|part| part.fixed_tokens()).sum::<usize>();
+            draft.kept += fixed;
+        }
+        Ok(draft)
     }
 
     /// The most tokens that the result may have.
@@ -166,6 +186,13 @@ impl<'c> Draft<'c> {
         if state.is_kept {
             return Err(refused(&self.reducer, &self.segments[members[0]]));
         }
+        if self.task.going == Going::Muted && members.len() > 1 {
+            for nth in 0..members.len() {
+                let part = PartId(self.layout.members(unit.0)[nth]);
+                self.cut(part, |_| true)?;
+            }
+            return Ok(());
+        }
         if state.dropped.is_none() {
             state.dropped = Some(Dropping { reducer: Arc::clone(&self.reducer), cause });
             self.tokens -= members.iter().map(|part| self.bodies[*part].tokens()).sum::<usize>();
@@ -240,7 +267,7 @@ impl<'c> Draft<'c> {
         self.reducer = reducer.into();
     }
 
-    /// The tokens of all units that must be kept.
+    /// The tokens of all that must be kept: of whole units, or of what cannot go of any.
     pub(crate) fn kept_tokens(&self) -> usize {
         self.kept
     }

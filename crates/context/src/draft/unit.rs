@@ -144,6 +144,12 @@ impl<'d> Part<'d> {
         self.body().tokens()
     }
 
+    /// The tokens of the pieces that are there as long as it is.
+    pub(crate) fn fixed_tokens(&self) -> usize {
+        let fixed = self.pieces().filter(|piece| piece.is_fixed && !piece.is_gone);
+        fixed.map(|piece| piece.tokens).sum()
+    }
+
     /// The text that its [pieces](Self::pieces) are of: the segment's, or what a reducer has made of
     /// it. Pieces that are gone are still in it.
     pub fn text(&self) -> &'d str {

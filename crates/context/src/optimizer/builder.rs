@@ -1,5 +1,4 @@
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::Arc;
 
 use super::ContextOptimizer;
@@ -8,6 +7,7 @@ use crate::draft::Marking;
 use crate::error::ContextError;
 use crate::recall::{MemoryRecall, RecallStore};
 use crate::reducers::{self, Loss, Reducer};
+use crate::share::Share;
 
 /// Makes a [`ContextOptimizer`]; begun by [`ContextOptimizer::builder`].
 #[derive(Debug)]
@@ -109,42 +109,5 @@ impl ContextOptimizerBuilder {
             recall: self.recall.unwrap_or_else(|| Arc::new(MemoryRecall::new())),
             marking: self.marking,
         })
-    }
-}
-
-/// A share of the whole, in millionths, so that it is the same on every machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Share(u32);
-
-const WHOLE: u32 = 1_000_000;
-
-impl Share {
-    fn new(share: f64) -> Result<Self, ContextError> {
-        if !(0.0..=1.0).contains(&share) {
-            return Err(ContextError::NoShare { share });
-        }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "it is at most a million"
-        )]
-        let millionths = (share * f64::from(WHOLE)).round() as u32;
-        Ok(Self(millionths))
-    }
-
-    pub(super) fn is_none(self) -> bool {
-        self.0 == 0
-    }
-
-    /// What is left of so many tokens without this share, rounded down.
-    pub(super) fn less(self, tokens: usize) -> usize {
-        let left = tokens as u128 * u128::from(WHOLE - self.0) / u128::from(WHOLE);
-        usize::try_from(left).unwrap_or(tokens)
-    }
-}
-
-impl fmt::Display for Share {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} millionths", self.0)
     }
 }

@@ -14,13 +14,13 @@ pub use report::{DropReason, Dropped, Marked, ReducedContext, ReducerReport, Rep
 pub use summary::{Lost, SummarizingOptimizer, SummaryError, SummaryRequest};
 
 use crate::count::TokenCounter;
-use crate::draft::{Draft, Marking, Task};
+use crate::draft::{Draft, Going, Marking, Task};
 use crate::error::ContextError;
 use crate::recall::{Handle, RecallError, RecallStore};
 use crate::reducers::Reducer;
 use crate::relevance::Query;
 use crate::segment::Segment;
-use builder::Share;
+use crate::share::Share;
 use seal::Seal;
 
 /// Reduces contexts to a token budget, by its reducers in the order of what they lose, the least
@@ -88,13 +88,19 @@ impl ContextOptimizer {
         self.optimize_to(self.budget, segments, query)
     }
 
-    fn optimize_to(
+    /// Counts as the budget is counted.
+    pub(crate) fn counter(&self) -> &dyn TokenCounter {
+        &*self.counter
+    }
+
+    /// Reduces a context to another budget.
+    pub(crate) fn optimize_to(
         &self,
         budget: usize,
         segments: &[Segment],
         query: Option<&Query>,
     ) -> Result<ReducedContext, ContextError> {
-        let task = Task { budget, reserve: 0, query };
+        let task = Task { budget, reserve: 0, query, going: Going::Whole };
         let mut draft = Draft::new(segments, &*self.counter, task)?;
         let before = draft.tokens();
         let pinned = draft.kept_tokens();
@@ -116,6 +122,22 @@ impl ContextOptimizer {
             Some(excess) => Err(ContextError::BudgetNotMet { reached: Box::new(reduced), excess }),
             None => Ok(reduced),
         }
+    }
+
+    /// Reduces segments to a budget, but leaves of every call and result at least that they were. Where
+    /// that is more than the budget, so is the result.
+    pub(crate) fn mute_to(
+        &self,
+        budget: usize,
+        segments: &[Segment],
+        query: Option<&Query>,
+    ) -> Result<ReducedContext, ContextError> {
+        let task = Task { budget, reserve: 0, query, going: Going::Muted };
+        let mut draft = Draft::new(segments, &*self.counter, task)?;
+        let before = draft.tokens();
+        draft.aim(budget, self.marking);
+        let reducers = self.run_reducers(&mut draft)?;
+        self.finish(budget, before, &draft, reducers)
     }
 
     /// The text of a dropped segment, byte for byte, by the handle in the report.

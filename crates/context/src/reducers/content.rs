@@ -65,9 +65,5 @@ pub(super) fn settled_fits(draft: &Draft<'_>) -> bool {
 
 /// What a part of a unit that stays settled takes at least.
 fn least_tokens(part: Part<'_>) -> usize {
-    if part.is_rewritten() {
-        return part.tokens();
-    }
-    let fixed = part.pieces().filter(|piece| piece.is_fixed && !piece.is_gone);
-    fixed.map(|piece| piece.tokens).sum()
+    if part.is_rewritten() { part.tokens() } else { part.fixed_tokens() }
 }

@@ -210,6 +210,12 @@ impl Segment {
         self.counted.get_or_count(counter, self.kind, &self.text)
     }
 
+    /// The same segment, kept as another one is: by its retention and priority.
+    pub(crate) fn kept_as(mut self, other: &Self) -> Self {
+        (self.retention, self.priority) = (other.retention, other.priority);
+        self
+    }
+
     /// The same segment with another text.
     pub(crate) fn with_text(&self, text: impl Into<Arc<str>>) -> Self {
         Self { text: text.into(), counted: CachedCount::default(), ..self.clone() }
