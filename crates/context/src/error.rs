@@ -19,6 +19,22 @@ pub enum ContextError {
         /// What was given.
         share: f64,
     },
+    /// The parts of a delegation cannot all be given what each of them must have.
+    #[error(
+        "{parts} parts need at least {least} tokens, {excess} more than the budget of {budget}: \
+         raise the budget, or pin less, for every part is given what is pinned"
+    )]
+    PartsExceedBudget {
+        /// How many parts there are.
+        parts: usize,
+        /// The least tokens that they need together: for each the requirements, its answer, and one
+        /// token of its own.
+        least: usize,
+        /// The budget in tokens.
+        budget: usize,
+        /// By how many tokens the one exceeds the other.
+        excess: usize,
+    },
     /// Two reducers answer to one name, so that no report could tell them apart.
     #[error("two reducers are named {name:?}: give each a name of its own")]
     DuplicateReducer {

@@ -50,6 +50,8 @@
 //! - Reduction: [`ContextOptimizer`] and its [`Report`]; [`reducers`], for writing one too; a
 //!   [`SummarizingOptimizer`] has an agent sum up what is lost.
 //! - Growth: [`LiveContext`], a transcript that grows turn by turn within a window.
+//! - Delegation: a [`DelegationPlan`] says what others could answer for, and a
+//!   [`ContextOptimizedAgent`] lets them.
 //! - Relevance: [`relevance`], what a passage is worth for a question or by itself.
 //! - Selection: [`select`], for what is worth most under a budget.
 //! - Structure: [`blocks`] and [`sentences`] split a text into parts worth selecting, [`outline`]
@@ -70,6 +72,7 @@
 
 pub mod code;
 mod count;
+mod delegate;
 mod draft;
 mod economics;
 mod error;
@@ -96,6 +99,10 @@ mod transcript;
 pub use count::Bpe;
 pub use count::{Encoding, Estimate, Tiktoken, TokenCounter, UnknownEncoding};
 pub use economics::{Price, PriceTable, Savings, Sent, UnknownModel};
+pub use delegate::{
+    ContextOptimizedAgent, ContextRequest, Delegated, Delegation, DelegationPlan, DelegationReport,
+    Part, PartError, PartReport, PartRequest, Route, Specialty,
+};
 pub use error::ContextError;
 pub use live::{Kept, LiveContext, LiveSnapshot, Turn};
 pub use optimizer::{

@@ -1,5 +1,10 @@
+use serde::{Deserialize, Serialize};
+
 /// The language of a source text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Language {
     /// Rust; read by its grammar with the feature `lang-rust`.

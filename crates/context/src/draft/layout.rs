@@ -6,7 +6,7 @@ use crate::segment::{Kind, PairId, Segment, SegmentId};
 
 /// Which segments make a unit, checked for what no unit may be.
 #[derive(Debug)]
-pub(super) struct Layout {
+pub(crate) struct Layout {
     /// The indices of all segments, unit by unit.
     members: Vec<usize>,
     /// Where each unit's members are.
@@ -15,7 +15,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn new(segments: &[Segment]) -> Result<Self, ContextError> {
+    pub(crate) fn new(segments: &[Segment]) -> Result<Self, ContextError> {
         check_ids(segments)?;
         check_calls(segments)?;
         let (unit_of, count) = assign_units(segments);
@@ -37,17 +37,17 @@ impl Layout {
         Ok(Self { members, units, unit_of })
     }
 
-    pub(super) fn units(&self) -> usize {
+    pub(crate) fn units(&self) -> usize {
         self.units.len()
     }
 
     /// The unit of a segment.
-    pub(super) fn unit_of(&self, segment: usize) -> usize {
+    pub(crate) fn unit_of(&self, segment: usize) -> usize {
         self.unit_of[segment]
     }
 
     /// The indices of a unit's segments, in order.
-    pub(super) fn members(&self, unit: usize) -> &[usize] {
+    pub(crate) fn members(&self, unit: usize) -> &[usize] {
         &self.members[self.units[unit].clone()]
     }
 }

@@ -8,6 +8,7 @@ mod unit;
 
 use std::sync::Arc;
 
+pub(crate) use layout::Layout;
 pub(crate) use settle::Marking;
 pub use unit::{Cause, Part, PartId, Piece, Unit, UnitId};
 
@@ -16,7 +17,6 @@ use crate::error::ContextError;
 use crate::relevance::Query;
 use crate::segment::{Cut, Kind, Segment};
 use body::Body;
-use layout::Layout;
 
 /// A context while it is reduced: what is still in it, what it costs, and what it is for.
 ///
@@ -302,7 +302,7 @@ fn refused(reducer: &str, segment: &Segment) -> ContextError {
 }
 
 /// A call without its result: whoever answers it must find it in the context.
-fn is_pending<'s>(mut members: impl Iterator<Item = &'s Segment> + Clone) -> bool {
+pub(crate) fn is_pending<'s>(mut members: impl Iterator<Item = &'s Segment> + Clone) -> bool {
     members.clone().any(|segment| segment.kind() == Kind::ToolCall)
         && !members.any(|segment| segment.kind() == Kind::ToolResult)
 }

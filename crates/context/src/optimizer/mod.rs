@@ -17,7 +17,7 @@ use crate::count::TokenCounter;
 use crate::draft::{Draft, Going, Marking, Task};
 use crate::error::ContextError;
 use crate::recall::{Handle, RecallError, RecallStore};
-use crate::reducers::Reducer;
+use crate::reducers::{Loss, Reducer};
 use crate::relevance::Query;
 use crate::segment::Segment;
 use crate::share::Share;
@@ -61,6 +61,10 @@ impl ContextOptimizer {
         self.budget
     }
 
+    pub(crate) fn counter(&self) -> &Arc<dyn TokenCounter> {
+        &self.counter
+    }
+
     /// Where dropped texts are kept.
     pub fn recall_store(&self) -> &Arc<dyn RecallStore> {
         &self.recall
@@ -93,10 +97,30 @@ impl ContextOptimizer {
         &*self.counter
     }
 
-    /// Reduces a context to another budget.
+    /// As [`optimize`](Self::optimize), to another budget.
     pub(crate) fn optimize_to(
         &self,
         budget: usize,
+        segments: &[Segment],
+        query: Option<&Query>,
+    ) -> Result<ReducedContext, ContextError> {
+        self.reduce(budget, Loss::Lossy, segments, query)
+    }
+
+    /// As [`optimize_to`](Self::optimize_to), by the reducers that lose nothing.
+    pub(crate) fn condense_to(
+        &self,
+        budget: usize,
+        segments: &[Segment],
+        query: Option<&Query>,
+    ) -> Result<ReducedContext, ContextError> {
+        self.reduce(budget, Loss::Lossless, segments, query)
+    }
+
+    fn reduce(
+        &self,
+        budget: usize,
+        most_loss: Loss,
         segments: &[Segment],
         query: Option<&Query>,
     ) -> Result<ReducedContext, ContextError> {
@@ -114,7 +138,7 @@ impl ContextOptimizer {
             Vec::new()
         } else {
             draft.aim(target, self.marking);
-            self.run_reducers(&mut draft)?
+            self.run_reducers(&mut draft, most_loss)?
         };
         let reduced = self.finish(budget, before, &draft, reducers)?;
         Seal::of(&reduced.segments, self).keep(&*self.recall)?;
@@ -136,7 +160,7 @@ impl ContextOptimizer {
         let mut draft = Draft::new(segments, &*self.counter, task)?;
         let before = draft.tokens();
         draft.aim(budget, self.marking);
-        let reducers = self.run_reducers(&mut draft)?;
+        let reducers = self.run_reducers(&mut draft, Loss::Lossy)?;
         self.finish(budget, before, &draft, reducers)
     }
 
@@ -152,6 +176,7 @@ impl ContextOptimizer {
     fn run_reducers<'o>(
         &'o self,
         draft: &mut Draft<'o>,
+        most_loss: Loss,
     ) -> Result<Vec<ReducerReport>, ContextError> {
         let mut reports = Vec::with_capacity(self.reducers.len());
         let start = Instant::now();
@@ -160,7 +185,7 @@ impl ContextOptimizer {
         if draft.tokens() < before {
             reports.push(report("markers", before, dropped, draft, start));
         }
-        for reducer in &self.reducers {
+        for reducer in self.reducers.iter().filter(|reducer| reducer.loss() <= most_loss) {
             let before = draft.tokens();
             if before <= draft.room() {
                 break;

@@ -26,6 +26,7 @@
 
 mod bm25;
 mod bm25f;
+mod cohesion;
 mod corpus;
 mod counts;
 mod evidence;
@@ -39,6 +40,7 @@ mod terms;
 mod words;
 
 pub use bm25::{Bm25, Score};
+pub(crate) use cohesion::topic_starts;
 pub use corpus::CorpusStats;
 pub use counts::{Scanner, TermCounts};
 pub(crate) use passage::relevance;
