@@ -52,6 +52,7 @@
 //! - Growth: [`LiveContext`], a transcript that grows turn by turn within a window.
 //! - Delegation: a [`DelegationPlan`] says what others could answer for, and a
 //!   [`ContextOptimizedAgent`] lets them.
+//! - Phases: a [`ContextAccumulator`] carries what one phase of a workflow found to the next.
 //! - Relevance: [`relevance`], what a passage is worth for a question or by itself.
 //! - Selection: [`select`], for what is worth most under a budget.
 //! - Structure: [`blocks`] and [`sentences`] split a text into parts worth selecting, [`outline`]
@@ -70,6 +71,7 @@
 //! - `tools`: recall as a tool of a model.
 //! - `testkit`: the contract of stores for recall, and strategies that make conversations.
 
+mod accumulator;
 pub mod code;
 mod count;
 mod delegate;
@@ -95,14 +97,18 @@ pub mod testkit;
 mod text;
 mod transcript;
 
+pub use accumulator::{
+    AccumulatorError, ContextAccumulator, Finding, Injection, InjectionReport, Injector, Tier,
+    Tiers, Topic, Weighed,
+};
 #[cfg(feature = "bpe")]
 pub use count::Bpe;
 pub use count::{Encoding, Estimate, Tiktoken, TokenCounter, UnknownEncoding};
-pub use economics::{Price, PriceTable, Savings, Sent, UnknownModel};
 pub use delegate::{
     ContextOptimizedAgent, ContextRequest, Delegated, Delegation, DelegationPlan, DelegationReport,
     Part, PartError, PartReport, PartRequest, Route, Specialty,
 };
+pub use economics::{Price, PriceTable, Savings, Sent, UnknownModel};
 pub use error::ContextError;
 pub use live::{Kept, LiveContext, LiveSnapshot, Turn};
 pub use optimizer::{

@@ -25,10 +25,15 @@ impl Share {
         Ok(Self(millionths))
     }
 
-    /// So many hundredths, at most a hundred.
-    pub(crate) const fn percent(percent: u32) -> Self {
-        assert!(percent <= 100, "a share is at most the whole");
-        Self(WHOLE / 100 * percent)
+    /// So many millionths, at most all.
+    pub(crate) const fn millionths(millionths: u32) -> Self {
+        assert!(millionths <= WHOLE, "a share is at most the whole");
+        Self(millionths)
+    }
+
+    /// Whether `part` is at least this share of `whole`.
+    pub(crate) fn is_reached(self, part: u64, whole: u64) -> bool {
+        u128::from(part) * u128::from(WHOLE) >= u128::from(whole) * u128::from(self.0)
     }
 
     pub(crate) fn is_none(self) -> bool {

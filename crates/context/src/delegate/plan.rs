@@ -14,7 +14,7 @@ use crate::segment::{Kind, Priority, Segment, SegmentId};
 use crate::share::Share;
 
 /// The part of a window above which its context is delegated, unless another is given.
-const THRESHOLD: Share = Share::percent(30);
+const THRESHOLD: Share = Share::millionths(300_000);
 /// The part of what a part may take that its answer has, unless it is given: one tenth.
 const ANSWER: usize = 10;
 

@@ -131,7 +131,7 @@ impl LiveContext {
     /// An empty transcript, whose window is the budget of the optimizer. It is compacted above 0.85 of
     /// the window, to 0.45 of it.
     pub fn new(optimizer: Arc<ContextOptimizer>) -> Self {
-        let marks = Marks { low: Share::percent(45), high: Share::percent(85) };
+        let marks = Marks { low: Share::millionths(450_000), high: Share::millionths(850_000) };
         Self {
             optimizer,
             marks,
