@@ -140,7 +140,7 @@ impl Plan {
     ) -> Result<Self, ContextError> {
         let budget = optimizer.budget();
         let task = Task { budget, reserve: 0, query: None, going: Going::Whole };
-        let draft = Draft::new(segments, optimizer.counter(), task)?;
+        let draft = Draft::new(segments, &**optimizer.counter(), task)?;
         let kept = draft.kept_tokens();
         let left = budget.checked_sub(kept).ok_or_else(|| too_much(kept, budget))?;
         let mut unseen: Vec<_> = draft
@@ -173,7 +173,7 @@ impl Plan {
         }
         plan.room += room;
         // What everything else leaves of it, too.
-        let long = plan.long.iter().map(|at| segments[*at].tokens(optimizer.counter()));
+        let long = plan.long.iter().map(|at| segments[*at].tokens(&**optimizer.counter()));
         let others = draft.tokens() - long.sum::<usize>();
         plan.room = plan.room.max(low.saturating_sub(others));
         plan.long.sort_unstable();

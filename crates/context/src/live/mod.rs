@@ -167,7 +167,7 @@ impl LiveContext {
     /// [`PairReused`](ContextError::PairReused), as far as the window goes: ids and pairs that have left
     /// it are free again.
     pub fn push(&mut self, segment: Segment) -> Result<(), ContextError> {
-        self.unreduced += self.window.push(segment, self.optimizer.counter())?;
+        self.unreduced += self.window.push(segment, &**self.optimizer.counter())?;
         Ok(())
     }
 
@@ -278,7 +278,7 @@ impl LiveContext {
         if snapshot.format != FORMAT {
             return Err(ContextError::SnapshotFormat { found: snapshot.format, known: FORMAT });
         }
-        let counter = optimizer.counter();
+        let counter = &**optimizer.counter();
         let window = Window::of(snapshot.segments, counter)?;
         let segments = snapshot.sent;
         let sent = window.segments().get(..segments).ok_or(ContextError::SnapshotDamaged {
@@ -334,7 +334,7 @@ impl LiveContext {
         let compaction = match compacted {
             None => None,
             Some(ReducedContext { segments, report }) => {
-                let counter = self.optimizer.counter();
+                let counter = &**self.optimizer.counter();
                 let window = Window::of(segments, counter)?;
                 let before = self.window.segments()[..self.sent.segments].iter();
                 let same = before.zip(window.segments()).take_while(|(before, now)| before == now);

@@ -92,11 +92,6 @@ impl ContextOptimizer {
         self.optimize_to(self.budget, segments, query)
     }
 
-    /// Counts as the budget is counted.
-    pub(crate) fn counter(&self) -> &dyn TokenCounter {
-        &*self.counter
-    }
-
     /// As [`optimize`](Self::optimize), to another budget.
     pub(crate) fn optimize_to(
         &self,
