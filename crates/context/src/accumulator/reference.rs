@@ -47,10 +47,10 @@ pub(super) fn refer(
 /// Its heading, and where that is no more than the topic, how the text begins.
 fn listed(finding: &Finding) -> String {
     let mut heading = finding.heading();
-    if finding.title().is_none() {
-        let begins = finding.text().lines().find(|line| !line.trim().is_empty());
+    let mut lines = finding.text().lines().filter(|line| !line.trim().is_empty());
+    if let (None, Some(begins)) = (finding.title(), lines.next()) {
         heading.push_str(": ");
-        heading.push_str(&one_line(begins.unwrap_or_default()));
+        heading.push_str(&one_line(begins));
     }
     match heading.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", heading[..end].trim_end()),

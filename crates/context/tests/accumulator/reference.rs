@@ -31,14 +31,16 @@ fn the_note_says_what_is_there_and_in_which_lines() {
     found.add(Finding::new(Topic::History, "explore", "\n  Retries   were\nremoved."));
     let source = Source::new("src/a.rs");
     found.add(Finding::new(Topic::Discovery, "explore", "A leak.\n").with_source(source));
+    found.add(Finding::new(Topic::Discovery, "explore", " \n"));
     let injection = found.inject(None, &always_refers(injector)).unwrap();
     let handle = injection.report.reference.unwrap();
     let expected = format!(
-        "Findings of earlier phases are kept for recall, {} bytes: […12 lines: recall {}]\n\
+        "Findings of earlier phases are kept for recall, {} bytes: […14 lines: recall {}]\n\
          - lines 1-3: Structure: Module m0\n\
          - lines 4-6: Structure: Module m1\n\
          - lines 7-10: History: Retries were\n\
-         - lines 11-12: Discovery (src/a.rs): A leak.\n",
+         - lines 11-12: Discovery (src/a.rs): A leak.\n\
+         - lines 13-14: Discovery\n",
         injection.report.bytes,
         handle.short()
     );
@@ -102,6 +104,38 @@ fn a_reference_is_had_back_by_another_process() {
     let store = FileRecall::open(folder.path()).unwrap();
     let text = store.get(&handle).unwrap();
     assert!(found.findings().iter().all(|finding| text.contains(&**finding.text())));
+}
+
+#[cfg(feature = "tools")]
+#[tokio::test]
+async fn a_model_reads_the_findings_by_the_marker_in_the_note() {
+    use maniple_context::RecallTool;
+    use maniple_core::{Run, ToolRegistry};
+    use serde_json::json;
+
+    let (injector, store) = injector();
+    let injection = of_many(50).inject(None, &always_refers(injector)).unwrap();
+    let note = injection.segments[0].text();
+    let (_, marker) = Marker::all_in(note).next().unwrap();
+    let handle = marker.handle().to_string();
+
+    let tool = RecallTool::new(store.clone(), Arc::new(Bytes)).with_page(500.try_into().unwrap());
+    let tools = ToolRegistry::builder().with(tool).build().unwrap();
+    let run = Run::builder("recall").open().await.unwrap();
+    let call =
+        async |arguments| tools.call(&run.context(), "recall", arguments).await.unwrap().data;
+    // One finding by the lines that the note says.
+    assert!(note.contains("- lines 4-6: Structure: Module m1\n"));
+    let page = call(json!({ "handle": handle, "lines": "4-6" })).await;
+    assert_eq!(page["text"], "Structure: Module m1\nThe module m1 has\n1 functions.\n");
+    // All of them, page by page.
+    let (mut text, mut next) = (String::new(), Some(json!({ "handle": handle })));
+    while let Some(arguments) = next {
+        let page = call(arguments).await;
+        text.push_str(page["text"].as_str().unwrap());
+        next = page.get("next").cloned();
+    }
+    assert_eq!(text, *store.get(&injection.report.reference.unwrap()).unwrap());
 }
 
 /// Takes nothing.
