@@ -4,7 +4,8 @@
 //! (what a no-op item costs in each pattern), `sleepers` (agents that only wait), `memory` (heap per
 //! child, and of a reduction), `policies` (what each adds to a call), `saga` (what one
 //! adds to its steps), `sessions` (what a log costs over the system calls under it), `context` (what a
-//! reduction costs over counting) and `brief` (the example).
+//! reduction costs over counting), `live` (what a turn of a growing transcript costs) and `brief` (the
+//! example).
 //!
 //! Machines are noisy, so no figure is a time: what is measured and what it is measured against take
 //! turns, and the fastest turn of each is compared. A bar that is missed is printed as missed; the
@@ -16,6 +17,8 @@ mod brief;
 mod context;
 #[path = "ratios/fan_out.rs"]
 mod fan_out;
+#[path = "ratios/live.rs"]
+mod live;
 #[path = "ratios/memory.rs"]
 mod memory;
 #[path = "ratios/policies.rs"]
@@ -29,8 +32,8 @@ mod sleepers;
 
 use benches::table::{Failed, heading, runtime};
 
-const GROUPS: [&str; 8] =
-    ["fan-out", "sleepers", "memory", "policies", "saga", "sessions", "context", "brief"];
+const GROUPS: [&str; 9] =
+    ["fan-out", "sleepers", "memory", "policies", "saga", "sessions", "context", "live", "brief"];
 
 fn main() -> Result<(), Failed> {
     if let Some(folder) = brief::asked_for_plain_loop() {
@@ -48,6 +51,7 @@ fn main() -> Result<(), Failed> {
             "saga" => saga::rows(&runtime)?,
             "sessions" => sessions::rows(&runtime)?,
             "context" => context::rows()?,
+            "live" => live::rows()?,
             _ => brief::rows()?,
         }
     }
