@@ -51,15 +51,14 @@ impl Asking<'_> {
                 let part = &parts[next];
                 let child = scope.child_at(part.name.as_str());
                 let limit = self.limit_of(part, remaining);
+                let agent = specialist(part.specialty)
+                    .expect("a plan has parts only of specialties that somebody answers for");
                 let opened = open(child, limit).and_then(|child| {
                     let request = self.request(part, &mut report.parts[next])?;
-                    // A plan has only parts of specialties that somebody answers for.
-                    let agent = specialist(part.specialty)
-                        .ok_or_else(|| AgentError::Cancelled { key: child.path() })?;
-                    Ok((child, request, agent))
+                    Ok((child, request))
                 });
                 match opened {
-                    Ok((child, request, agent)) => {
+                    Ok((child, request)) => {
                         standings[next].lease = Some(child.lease().clone());
                         let is_recorded = self.is_recorded;
                         scope.spawn(child, move |cx| answer(agent, request, is_recorded, cx));

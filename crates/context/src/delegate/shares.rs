@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn what_rounding_leaves_goes_to_the_largest_remainders() {
-        let need = |whole: usize| Need { least: 10, whole: 10 + whole };
+        let need = |more: usize| Need { least: 10, whole: 10 + more };
         let of = |budget| shares(&[need(10), need(10), need(40)], Some(budget)).unwrap();
         assert_eq!(of(30), [10, 10, 10]);
         assert_eq!(of(30 + 6), [11, 11, 14]);
