@@ -104,3 +104,52 @@ pub(super) fn keep_originals(
     }
     Ok(absent.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::count::{Encoding, Tiktoken};
+    use crate::optimizer::ContextOptimizer;
+    use crate::segment::Kind;
+
+    /// A window of three segments, and what is recorded of one in which the second was dropped.
+    fn recorded() -> (Window, Recorded) {
+        let counter = Arc::new(Tiktoken::new(Encoding::O200kBase));
+        let segments = ["one", "two", "two", "three"].into_iter().enumerate();
+        let segments: Vec<Segment> =
+            segments.map(|(at, text)| Segment::new(format!("s{at}"), Kind::File, text)).collect();
+        let optimizer = ContextOptimizer::builder(counter.clone(), 3).build().unwrap();
+        let reduced = optimizer.optimize(&segments, None).unwrap();
+        assert_eq!(reduced.report.dropped.len(), 1);
+        let window = Window::of(segments, &*counter).unwrap();
+        let recorded = Recorded::of(reduced, &window);
+        (window, recorded)
+    }
+
+    #[test]
+    fn what_stays_is_told_by_its_place() {
+        let (window, recorded) = recorded();
+        let json = serde_json::to_string(&recorded.slots).unwrap();
+        let kept = r#"[{"kept":{"start":0,"end":1}},{"kept":{"start":2,"end":4}}]"#;
+        assert_eq!(json, kept);
+        let read = recorded.read(&window).unwrap();
+        let ids: Vec<&str> = read.segments.iter().map(|segment| segment.id().as_str()).collect();
+        assert_eq!(ids, ["s0", "s2", "s3"]);
+    }
+
+    #[test]
+    fn what_is_recorded_of_another_window_is_refused() {
+        for (first, end) in [(2, 5), (5, 6), (3, 2)] {
+            let (window, mut recorded) = recorded();
+            recorded.slots[1] = Slot::Kept(Range { start: first, end });
+            match recorded.read(&window) {
+                Err(ContextError::ForeignCompaction { first: found, end: to, segments: 4 }) => {
+                    assert_eq!((found, to), (first, end));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
