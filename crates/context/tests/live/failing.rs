@@ -14,13 +14,17 @@ use crate::transcripts::{Words, live, transcript};
 
 /// Fails each time that it is asked for the n-th time.
 #[derive(Debug)]
-struct Failing {
+pub(crate) struct Failing {
     store: MemoryRecall,
     calls: AtomicUsize,
     every: usize,
 }
 
 impl Failing {
+    pub(crate) fn new(every: usize) -> Self {
+        Self { store: MemoryRecall::new(), calls: 0.into(), every }
+    }
+
     fn call(&self) -> Result<(), RecallError> {
         if (self.calls.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(self.every) {
             let source = Box::new(std::io::Error::other("the disk is full"));
@@ -60,7 +64,7 @@ fn a_turn_that_failed_is_asked_for_again() {
     let window = 1_200;
     let mut failures = 0;
     for every in [9, 13, 40] {
-        let store = Failing { store: MemoryRecall::new(), calls: 0.into(), every };
+        let store = Failing::new(every);
         let optimizer = ContextOptimizer::builder(Arc::new(Words), window);
         let optimizer = optimizer.with_recall_store(Arc::new(store)).build().unwrap();
         let mut failing = LiveContext::new(Arc::new(optimizer));

@@ -6,6 +6,7 @@ use maniple_context::reducers::Selection;
 use maniple_context::{ContextOptimizer, Handle, LiveContext, Segment};
 use maniple_core::{AgentError, Class, Journal, MemoryJournal, Run, RunContext, agent_fn};
 
+use crate::failing::Failing;
 use crate::transcripts::{Words, optimizer, transcript};
 
 const WINDOW: usize = 1_000;
@@ -16,6 +17,7 @@ const TURNS: usize = 80;
 struct Sent {
     turns: Vec<Vec<Segment>>,
     compactions: usize,
+    failures: usize,
 }
 
 /// Sends a transcript turn by turn. It never ends for good, so that another process goes on with it.
@@ -28,10 +30,21 @@ async fn process(journal: &MemoryJournal, optimizer: Arc<ContextOptimizer>) -> S
             let mut live = LiveContext::new(optimizer);
             for batch in transcript(41, TURNS, WINDOW) {
                 batch.into_iter().try_for_each(|segment| live.push(segment))?;
-                let turn = live.turn_in(None, &cx).await?;
+                let before = live.snapshot();
+                // Its store may fail now and then.
+                let (segments, is_compacted) = loop {
+                    match live.turn_in(None, &cx).await {
+                        Ok(turn) => break (turn.segments.to_vec(), turn.compaction.is_some()),
+                        Err(failed) if failed.class() == Class::Transient => {
+                            noted.lock().unwrap().failures += 1;
+                        }
+                        Err(failed) => return Err(failed),
+                    }
+                    assert_eq!(live.snapshot(), before);
+                };
                 let mut noted = noted.lock().unwrap();
-                noted.compactions += usize::from(turn.compaction.is_some());
-                noted.turns.push(turn.segments.to_vec());
+                noted.compactions += usize::from(is_compacted);
+                noted.turns.push(segments);
             }
             Err::<(), _>(AgentError::transient("the process is gone"))
         }
@@ -95,6 +108,18 @@ async fn what_was_recorded_holds_whatever_this_version_would_do() {
     let second = process(&journal, Arc::clone(&changed)).await;
     assert!(first == second);
     assert_recallable(&changed, second.turns.last().unwrap());
+}
+
+#[tokio::test]
+async fn a_turn_that_was_asked_for_again_is_replayed_too() {
+    let journal = MemoryJournal::new();
+    let failing = ContextOptimizer::builder(Arc::new(Words), WINDOW);
+    let failing = failing.with_recall_store(Arc::new(Failing::new(9))).build().unwrap();
+    let first = process(&journal, Arc::new(failing)).await;
+    assert!(first.failures > 2 && first.compactions > first.failures, "{}", first.failures);
+    let second = process(&journal, optimizer(WINDOW)).await;
+    assert!(first.turns == second.turns);
+    assert_eq!((second.compactions, second.failures), (first.compactions, 0));
 }
 
 #[tokio::test]
