@@ -87,9 +87,9 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 /// Whose messages a transcript has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Style {
-    /// Those of `OpenAI`'s chat completions.
+    /// Those of the chat completions API.
     Openai,
-    /// Those of Anthropic's messages API.
+    /// Those of the messages API.
     Anthropic,
 }
 

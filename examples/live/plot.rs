@@ -34,8 +34,10 @@ fn svg(points: &[Point], window: usize) -> Result<String, Box<dyn Error>> {
     {
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         area.fill(&WHITE)?;
-        let top = points.iter().map(|point| point.without.max(point.with)).max().unwrap_or(0);
-        let top = top.max(window);
+        let most = points.iter().map(|point| point.without.max(point.with)).max().unwrap_or(0);
+        // A window far above would leave no room for what is in it.
+        let is_shown = window / 4 <= most;
+        let top = if is_shown { most.max(window) } else { most };
         let mut chart = ChartBuilder::on(&area)
             .caption("Tokens of each turn", (FONT, 22))
             .margin(16)
@@ -61,10 +63,12 @@ fn svg(points: &[Point], window: usize) -> Result<String, Box<dyn Error>> {
             .draw_series(LineSeries::new(with, WITH.stroke_width(2)))?
             .label("as sent")
             .legend(|at| sample(at, WITH));
-        let edge = [(1, window), (points.len().max(2), window)];
+        let ends = [1, points.len().max(2)].map(|turn| (turn, window));
+        let edge = ends.into_iter().filter(|_| is_shown);
+        let above = if is_shown { "" } else { ", above" };
         chart
             .draw_series(DashedLineSeries::new(edge, 8, 6, WINDOW.stroke_width(1)))?
-            .label(format!("window of {}", grouped(window)))
+            .label(format!("window of {}{above}", grouped(window)))
             .legend(|(x, y)| DashedPathElement::new([(x, y), (x + 20, y)], 5, 4, WINDOW));
         chart
             .configure_series_labels()

@@ -122,7 +122,7 @@ fn check(turns: &[Value], total: &Value, window: u64) {
 
 #[test]
 fn a_made_up_transcript_stays_in_its_window() {
-    for (seed, window) in [("7", "12000"), ("8", "5000")] {
+    let of_seeds = [("7", "12000"), ("8", "5000")].map(|(seed, window)| {
         let given = ["--window", window, "--turns", "150", "--seed", seed, "--json"];
         let output = run(&given);
         let (turns, total) = turns(&output);
@@ -132,7 +132,9 @@ fn a_made_up_transcript_stays_in_its_window() {
         assert!(number(&total, "tokens_saved") > number(&total, "tokens"), "{total}");
         assert!(number(&total, "recalled_tokens") > 20_000, "{total}");
         assert_eq!(printed(&run(&given)), printed(&output), "the same seed, another transcript");
-    }
+        number(&total, "tokens_without")
+    });
+    assert_ne!(of_seeds[0], of_seeds[1], "another seed, the same transcript");
 }
 
 #[test]
@@ -225,4 +227,13 @@ fn a_plot_shows_what_was_sent_and_the_window() {
             (with[at].0 - without[at].0).abs() < 1e-9 && (at == 0 || with[at].0 > with[at - 1].0)
         );
     }
+    // A window that is far above is named, and leaves room for the curves.
+    let most = u64::MAX.to_string();
+    let given = ["--window", &most, "--turns", "80", "--quiet", "--svg", &path];
+    printed(&run(&given));
+    let svg = fs::read_to_string(&path).unwrap();
+    assert!(svg.contains("window of 18 446 744 073 709 551 615, above"));
+    let heights =
+        drawn(&svg).into_iter().filter(|line| line.len() == 80).map(|line| line[0].1 - line[79].1);
+    assert!(heights.min_by(f64::total_cmp).unwrap() > 300.0);
 }

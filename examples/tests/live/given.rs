@@ -128,7 +128,7 @@ fn what_is_pinned_stays_through_every_compaction() {
 
 #[test]
 fn a_text_that_is_shortened_is_kept_up_to_there() {
-    let rules = "Never write outside the repository.\n";
+    let rules = "Never write outside the repository.\n".repeat(80);
     let first = "The crash was in the parser of headers.\n\n";
     let filler = |at: usize| format!("In step {at} there was nothing to see but {}.\n\n", at * 37);
     let report = first.to_owned() + &(0..120).map(filler).collect::<String>();
@@ -139,7 +139,7 @@ fn a_text_that_is_shortened_is_kept_up_to_there() {
         {"role": "user", "content": "And now? ".repeat(400)},
         {"role": "assistant", "content": "Nothing."}]);
     let (_folder, path) = written("agent.json", &messages.to_string());
-    let given = ["--window", "3200", "--query", "crash in the parser of headers", "--json"];
+    let given = ["--window", "3800", "--query", "crash in the parser of headers", "--json"];
     let (turns, _) = turns(&run(&[&[&*path], &given[..]].concat()));
     assert!(turns[0].get("compaction").is_none() && turns[1].get("compaction").is_some());
     let kept = usize::try_from(number(&turns[1], "kept_bytes")).unwrap();
