@@ -91,7 +91,12 @@ impl fmt::Display for Savings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { without, with, reducing } = self;
         let turns = self.turns();
-        write!(f, "{turns} turns sent {} tokens instead of {}", with.tokens, without.tokens)?;
+        let plural = if turns == 1 { "" } else { "s" };
+        write!(
+            f,
+            "{turns} turn{plural} sent {} tokens instead of {}",
+            with.tokens, without.tokens
+        )?;
         write!(f, " for {} instead of {}", Money(with.cost_micros), Money(without.cost_micros))?;
         if !reducing.is_zero() {
             write!(f, ", and reducing used {}", reducing.tokens)?;

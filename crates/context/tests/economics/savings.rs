@@ -127,5 +127,6 @@ fn a_reduction_that_costs_more_says_so() {
     assert_eq!(savings.saved_tokens(), -9_500);
     assert_eq!(savings.saved_micros(), 2_000 - 22_500 - 30_000);
     let line = savings.to_string();
+    assert!(line.starts_with("1 turn sent 9000 tokens instead of 10000 for "), "{line}");
     assert!(line.contains(": 9500 tokens more and 0.0505 more, if "), "{line}");
 }
