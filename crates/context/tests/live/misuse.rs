@@ -1,6 +1,6 @@
 //! What is refused.
 
-use maniple_context::{ContextError, Kind, Segment};
+use maniple_context::{ContextError, Kind, Priority, Segment};
 
 use crate::transcripts::{live, numbered, optimizer};
 
@@ -88,13 +88,17 @@ fn what_has_left_the_window_is_free_again() {
     let mut again = 0;
     for n in 0..200 {
         let is_there = live.segments().iter().any(|segment| segment.id().as_str() == "call");
-        let call = live.push(Segment::tool_call("call", "pair", "find the table"));
-        assert_eq!(call.is_err(), is_there);
-        if !is_there {
-            live.push(Segment::tool_result("result", "pair", text.as_str())).unwrap();
+        if is_there {
+            assert!(live.push(Segment::tool_call("call", "other", "find it")).is_err());
+            assert!(live.push(Segment::tool_call("other", "pair", "find it")).is_err());
+        } else {
+            let call = Segment::tool_call("call", "pair", numbered("a call", 6));
+            live.push(call.with_priority(Priority::Low)).unwrap();
+            let result = Segment::tool_result("result", "pair", text.as_str());
+            live.push(result.with_priority(Priority::Low)).unwrap();
             again += 1;
         }
-        live.push(Segment::new(format!("m{n}"), Kind::Assistant, text.as_str())).unwrap();
+        live.push(Segment::new(format!("m{n}"), Kind::Assistant, format!("{n}: {text}"))).unwrap();
         live.turn(None).unwrap();
     }
     assert!((2..150).contains(&again), "{again}");

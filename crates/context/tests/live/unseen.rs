@@ -78,6 +78,20 @@ fn of_several_giants_none_vanishes() {
 }
 
 #[test]
+fn of_giants_that_say_the_same_both_are_answered() {
+    let mut live = filled();
+    for pair in ["one", "two"] {
+        live.push(Segment::tool_call(format!("c-{pair}"), pair, "find all")).unwrap();
+        let all = numbered("all", 900);
+        live.push(Segment::tool_result(format!("r-{pair}"), pair, all)).unwrap();
+    }
+    assert!(live.turn(None).unwrap().compaction.is_some());
+    for id in ["c-one", "r-one", "c-two", "r-two"] {
+        assert!(text(&live, id).is_some(), "{id}");
+    }
+}
+
+#[test]
 fn the_answer_to_a_call_that_was_sent_is_sent_too() {
     let mut live = filled();
     live.push(Segment::tool_call("c", "late", "find late")).unwrap();
