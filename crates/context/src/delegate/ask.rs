@@ -174,7 +174,7 @@ impl Asking<'_> {
 
     /// What the report says of the parts before any has begun.
     pub(super) fn announce(&self, report: &mut DelegationReport) {
-        report.excess = self.plan.excess;
+        (report.kept, report.excess) = (self.plan.after, self.plan.excess);
         report.parts = self.plan.parts.iter().map(PartReport::of).collect();
     }
 }

@@ -83,6 +83,8 @@ pub struct DelegationReport {
     pub reductions: Vec<Report>,
     /// The parts, in the order of the context.
     pub parts: Vec<PartReport>,
+    /// Where there are parts, the tokens of what the agent kept for itself.
+    pub kept: usize,
     /// By how many tokens what the agent kept for itself exceeds the threshold, because nothing else
     /// could be separated.
     pub excess: usize,
