@@ -20,12 +20,6 @@ pub(super) struct Asking<'a> {
     pub(super) is_recorded: bool,
 }
 
-/// What became of a part so far.
-struct Standing {
-    lease: Option<Lease>,
-    result: Option<Result<String, AgentError>>,
-}
-
 impl Asking<'_> {
     /// The answers, in the order of the parts.
     ///
@@ -39,33 +33,27 @@ impl Asking<'_> {
     ) -> Result<Vec<String>, AgentError> {
         let parts = &self.plan.parts;
         let remaining = cx.remaining();
-        let mut standings: Vec<Standing> =
-            parts.iter().map(|_| Standing { lease: None, result: None }).collect();
+        let mut answers: Vec<Option<String>> = vec![None; parts.len()];
+        // In the order in which they come: what follows from a stop comes after what has led to it.
+        let mut failures: Vec<AgentError> = Vec::new();
         let mut scope = Scope::open(cx)?.with_grace(self.grace);
-        let mut begun: Vec<usize> = Vec::new();
+        let mut begun: Vec<(usize, Option<Lease>)> = Vec::new();
         let mut next = 0;
         let mut is_stopped = false;
-        let mut answered = 0;
         loop {
             while !is_stopped && next < parts.len() && scope.len() < self.limit {
                 let part = &parts[next];
-                let child = scope.child_at(part.name.as_str());
-                let limit = self.limit_of(part, remaining);
                 let agent = specialist(part.specialty)
                     .expect("a plan has parts only of specialties that somebody answers for");
-                let opened = open(child, limit).and_then(|child| {
-                    let request = self.request(part, &mut report.parts[next])?;
-                    Ok((child, request))
-                });
-                match opened {
+                let child = scope.child_at(part.name.as_str());
+                match self.begin(part, child, remaining, &mut report.parts[next]) {
                     Ok((child, request)) => {
-                        standings[next].lease = Some(child.lease().clone());
+                        begun.push((next, Some(child.lease().clone())));
                         let is_recorded = self.is_recorded;
                         scope.spawn(child, move |cx| answer(agent, request, is_recorded, cx));
-                        begun.push(next);
                     }
                     Err(error) => {
-                        standings[next].result = Some(Err(error));
+                        failures.push(error);
                         is_stopped = true;
                         scope.stop();
                     }
@@ -73,64 +61,67 @@ impl Asking<'_> {
                 next += 1;
             }
             let Some(done) = scope.next().await else { break };
-            let Some(place) = begun.get(done.index).copied() else { continue };
-            match &done.result {
+            let Some((place, lease)) = begun.get_mut(done.index) else { continue };
+            let place = *place;
+            if let Some(lease) = lease.take() {
+                report.parts[place].spent = lease.spent().tokens;
+            }
+            match done.result {
                 Ok(answer) => {
-                    answered += 1;
-                    report.parts[place].answer = Some(self.optimizer.counter().count(answer));
+                    report.parts[place].answer = Some(self.optimizer.counter().count(&answer));
+                    answers[place] = Some(answer);
                     cx.progress(|| Progress {
                         message: format!("answered {}", parts[place].name).into(),
-                        done: answered,
+                        done: answers.iter().flatten().count() as u64,
                         total: Some(parts.len() as u64),
                     });
                 }
-                Err(error) if error.class() == Class::Suspended => {}
-                Err(_) => {
-                    is_stopped = true;
-                    scope.stop();
+                Err(error) => {
+                    if error.class() != Class::Suspended {
+                        is_stopped = true;
+                        scope.stop();
+                    }
+                    failures.push(error);
                 }
             }
-            if let Some(lease) = standings[place].lease.take() {
-                report.parts[place].spent = lease.spent().tokens;
-            }
-            standings[place].result = Some(done.result);
         }
         scope.close().await;
-        self.settle(standings, cx).await
+        match failures.into_iter().reduce(AgentError::merge) {
+            None => Ok(answers.into_iter().flatten().collect()),
+            Some(failure) => Err(self.settle(failure, cx).await?),
+        }
     }
 
-    /// All answers, or the one error that stands for all failures, whatever came first.
-    async fn settle(
+    /// Ends with a failure. One that is final closes what the other parts have left open: nobody will
+    /// come by them again.
+    async fn settle(&self, failure: AgentError, cx: &RunContext) -> Result<AgentError, AgentError> {
+        if matches!(failure.class(), Class::Parked | Class::Diverged) {
+            return Ok(failure);
+        }
+        // Of several failures the one that was journaled first decides.
+        let first = if self.is_recorded { cx.first_failed_child() } else { None };
+        let failure = first.unwrap_or(failure);
+        if failure.class() == Class::Permanent {
+            cx.close_children().await?;
+        }
+        Ok(failure)
+    }
+
+    /// The context of a part, and what its specialist is given. A part of which the journal knows nothing
+    /// begins only where anything may.
+    fn begin(
         &self,
-        standings: Vec<Standing>,
-        cx: &RunContext,
-    ) -> Result<Vec<String>, AgentError> {
-        let mut answers = Vec::with_capacity(standings.len());
-        let mut failure: Option<AgentError> = None;
-        for (standing, part) in standings.into_iter().zip(&self.plan.parts) {
-            match standing.result {
-                Some(Ok(answer)) => answers.push(answer),
-                Some(Err(error)) => {
-                    let error = of_part(part, error);
-                    failure = Some(match failure {
-                        Some(before) => before.merge(error),
-                        None => error,
-                    });
-                }
-                // It was never begun, and there is a failure that says why.
-                None => {}
-            }
+        part: &Part,
+        child: RunContext,
+        remaining: Budget,
+        report: &mut PartReport,
+    ) -> Result<(RunContext, PartRequest), AgentError> {
+        if !child.has_records() {
+            child.check()?;
         }
-        match failure {
-            None => Ok(answers),
-            Some(failure) => {
-                if failure.class() == Class::Permanent {
-                    // Nobody will come by the other parts again.
-                    cx.close_children().await?;
-                }
-                Err(failure)
-            }
-        }
+        let child = child.with_budget(self.limit_of(part, remaining))?;
+        let request = self.request(part, report);
+        Ok((child, request.map_err(|error| of_part(&part.name, part.specialty, error.into()))?))
     }
 
     /// The tokens of the share, and of cost and calls, where they are limited, as much of what remains as
@@ -179,14 +170,6 @@ impl Asking<'_> {
     }
 }
 
-/// The context of a part. One of which the journal knows nothing begins only where anything may.
-fn open(child: RunContext, limit: Budget) -> Result<RunContext, AgentError> {
-    if !child.has_records() {
-        child.check()?;
-    }
-    child.with_budget(limit)
-}
-
 async fn answer(
     agent: BoxAgent<PartRequest, String>,
     request: PartRequest,
@@ -194,21 +177,19 @@ async fn answer(
     cx: RunContext,
 ) -> Result<String, AgentError> {
     cx.pause_point().await?;
-    if is_recorded {
-        cx.branch(request, |request| agent.run(request, &cx)).await
-    } else {
-        agent.run(request, &cx).await
-    }
+    let (part, specialty) = (request.part.clone(), request.specialty);
+    let ask = async |request| {
+        let answer = agent.run(request, &cx).await;
+        answer.map_err(|error| of_part(&part, specialty, error))
+    };
+    if is_recorded { cx.branch(request, ask).await } else { ask(request).await }
 }
 
 /// Says which part has failed. What is no failure of the part stays what it is, so that it can be merged
 /// and acted on.
-fn of_part(part: &Part, error: AgentError) -> AgentError {
+fn of_part(part: &str, specialty: Specialty, error: AgentError) -> AgentError {
     match error.class() {
         Class::Suspended | Class::Parked | Class::Cancelled | Class::Diverged => error,
-        _ => {
-            let (part, specialty) = (part.name.clone(), part.specialty);
-            PartError { part, specialty, source: error }.into()
-        }
+        _ => PartError { part: part.to_owned(), specialty, source: error }.into(),
     }
 }

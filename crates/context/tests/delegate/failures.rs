@@ -50,6 +50,48 @@ async fn a_failure_names_its_part_keeps_its_class_and_stops_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_fails_because_it_was_stopped_does_not_hide_why_it_was() {
+    let error = fail(agent_fn("fail", |request: PartRequest, cx: RunContext| async move {
+        if request.part != "d2/notes.txt" {
+            cx.cancelled().await;
+        }
+        Err::<String, _>(AgentError::permanent(format!("{} has gone", request.part)))
+    }))
+    .await;
+    assert!(error.recorded().text.contains("d2/notes.txt has gone"), "{}", error.recorded());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_for_good_is_the_same_in_every_process() {
+    let journal = MemoryJournal::new();
+    let mut told = Vec::new();
+    for says in ["first", "second"] {
+        let specialist = agent_fn("fail", move |request: PartRequest, _cx| async move {
+            // The third fails while it is being stopped, and would be the first to fail on a replay.
+            let delay = match &*request.part {
+                "d3/notes.txt" => 1,
+                "d2/notes.txt" => 2,
+                _ => 9,
+            };
+            tokio::time::sleep(Duration::from_secs(delay)).await;
+            Err::<String, _>(AgentError::permanent(format!("{} {says}", request.part)))
+        });
+        let agent = ContextOptimizedAgent::new(inner(), optimizer(4_000))
+            .with_specialist_for_others(specialist)
+            .durable();
+        let run = Run::builder("test").with_journal(journal.clone()).open().await.unwrap();
+        let error = agent.run(request(), &run.context().child("agent")).await.unwrap_err();
+        assert_eq!(error.class(), Class::Permanent);
+        told.push(error.recorded().text);
+    }
+    assert_eq!(told[0], told[1]);
+    assert!(
+        told[0].contains("the part \"d3/notes.txt\"") && told[0].ends_with("first"),
+        "{told:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_time_after_which_to_try_again_is_kept() {
     let error = fail(agent_fn("busy", |_: PartRequest, _cx| async move {
         Err::<String, _>(AgentError::transient_for(Duration::from_secs(7), "busy"))
