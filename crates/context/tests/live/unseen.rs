@@ -78,16 +78,24 @@ fn of_several_giants_none_vanishes() {
 }
 
 #[test]
-fn of_giants_that_say_the_same_both_are_answered() {
-    let mut live = filled();
-    for pair in ["one", "two"] {
-        live.push(Segment::tool_call(format!("c-{pair}"), pair, "find all")).unwrap();
-        let all = numbered("all", 900);
-        live.push(Segment::tool_result(format!("r-{pair}"), pair, all)).unwrap();
+fn of_giants_for_whose_lines_there_is_no_room_none_vanishes() {
+    let mut live = live(2_000);
+    live.push(Segment::new("rules", Kind::Instruction, numbered("a rule", 90)).pinned()).unwrap();
+    live.turn(None).unwrap();
+    for n in 0..6 {
+        // Lines of some 100 tokens, of which half of the low-water mark takes three.
+        let line = |k: u32| format!("{}\n", format!("giant{n} has {k}, ").repeat(25));
+        let text: Vec<String> = (0..20).map(line).collect();
+        let pattern = format!("giant{n} or ").repeat(12);
+        let call = format!(r#"find {{"pattern":"{pattern}"}}"#);
+        let pair = format!("giant{n}");
+        live.push(Segment::tool_call(format!("c-giant{n}"), pair.as_str(), call)).unwrap();
+        live.push(Segment::tool_result(format!("r-giant{n}"), pair, text.concat())).unwrap();
     }
     assert!(live.turn(None).unwrap().compaction.is_some());
-    for id in ["c-one", "r-one", "c-two", "r-two"] {
-        assert!(text(&live, id).is_some(), "{id}");
+    for n in 0..6 {
+        assert!(text(&live, &format!("c-giant{n}")).is_some(), "{n}");
+        assert!(text(&live, &format!("r-giant{n}")).is_some(), "{n}");
     }
 }
 
