@@ -84,8 +84,8 @@ fn of_giants_for_whose_lines_there_is_no_room_none_vanishes() {
     live.turn(None).unwrap();
     for n in 0..6 {
         // Lines of some 100 tokens, of which half of the low-water mark takes three.
-        let line = |k: u32| format!("{}\n", format!("giant{n} has {k}, ").repeat(25));
-        let text: Vec<String> = (0..20).map(line).collect();
+        let row = |k: u32| format!("{}\n", format!("giant{n} has {k}, ").repeat(25));
+        let text: Vec<String> = (0..20).map(row).collect();
         let pattern = format!("giant{n} or ").repeat(12);
         let call = format!(r#"find {{"pattern":"{pattern}"}}"#);
         let pair = format!("giant{n}");
