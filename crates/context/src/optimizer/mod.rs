@@ -242,12 +242,13 @@ mod tests {
     fn of_two_like_results_that_are_muted_neither_goes_with_its_call() {
         let counter = Arc::new(Tiktoken::new(Encoding::O200kBase));
         let optimizer = ContextOptimizer::builder(counter, 1_000).build().unwrap();
-        let lines: String = (0..400).map(|n| format!("{n} is a number of {}\n", n * 7)).collect();
+        let lines: Vec<String> = (0..400).map(|n| format!("{n} times 7 is {}", n * 7)).collect();
+        let (lines, more) = (lines.join("\n"), "\nand so on");
         let segments = [
             Segment::tool_call("c1", "p1", "count the numbers"),
             Segment::tool_result("r1", "p1", lines.as_str()),
             Segment::tool_call("c2", "p2", "count them again"),
-            Segment::tool_result("r2", "p2", lines + "400 is the last\n"),
+            Segment::tool_result("r2", "p2", format!("{lines}{more}")),
         ];
         let muted = optimizer.mute_to(200, &segments, None).unwrap();
         let ids: Vec<&str> = muted.segments.iter().map(|segment| segment.id().as_str()).collect();
