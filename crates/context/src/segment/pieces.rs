@@ -25,6 +25,13 @@ pub(crate) struct Pieces {
     whole: usize,
     /// Whether any of the pieces, joined in order, count the sum of their counts.
     is_additive: bool,
+    /// Apart, for most texts have none of it and many are short.
+    unusual: Option<Box<Unusual>>,
+}
+
+/// What there is to know of pieces that are not the lines and sentences of a text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Unusual {
     /// How many bytes at the start of each piece are said only where the piece before it is not;
     /// its tokens are without them.
     leads: Option<Box<[usize]>>,
@@ -84,7 +91,8 @@ impl Pieces {
         });
         let is_additive = ends.len() <= 1;
         let pieces = Self::at(text, ends, is_additive, counter);
-        Self { fixed: Some(fixed.into()), ..pieces }
+        let unusual = Unusual { fixed: Some(fixed.into()), ..Unusual::default() };
+        Self { unusual: Some(unusual.into()), ..pieces }
     }
 
     /// The pieces that end at `ends`, in order, the last of which is the end of the text.
@@ -104,15 +112,7 @@ impl Pieces {
             let parts = ends.iter().zip(&tokens).map(|(end, tokens)| (*end, *tokens));
             count_joined(text, parts, counter, |tokens, _| tokens as usize)
         };
-        Self {
-            ends: ends.into(),
-            tokens,
-            whole,
-            is_additive,
-            leads: None,
-            fixed: None,
-            counted: None,
-        }
+        Self { ends: ends.into(), tokens, whole, is_additive, unusual: None }
     }
 
     /// The same text in pieces that end where these do. What was counted of a piece is kept.
@@ -128,26 +128,25 @@ impl Pieces {
             counted.push(if is_same { self.counted_of(old, cut.lead) } else { Counted::default() });
             start = cut.end;
         }
+        let leads = cuts.iter().map(|cut| cut.lead);
+        let fixed = cuts.iter().map(|cut| cut.is_fixed);
+        let unusual = Unusual {
+            leads: leads.clone().any(|lead| lead > 0).then(|| leads.collect()),
+            fixed: fixed.clone().any(|is_fixed| is_fixed).then(|| fixed.collect()),
+            counted: Some(counted.into()),
+        };
         Self {
             ends: cuts.iter().map(|cut| cut.end).collect(),
             tokens: cuts.iter().map(|cut| cut.tokens).collect(),
             whole: self.whole,
             is_additive: false,
-            leads: cuts
-                .iter()
-                .any(|cut| cut.lead > 0)
-                .then(|| cuts.iter().map(|cut| cut.lead).collect()),
-            fixed: cuts
-                .iter()
-                .any(|cut| cut.is_fixed)
-                .then(|| cuts.iter().map(|cut| cut.is_fixed).collect()),
-            counted: Some(counted.into()),
+            unusual: Some(unusual.into()),
         }
     }
 
     /// What is known of a piece, were its lead so long.
     fn counted_of(&self, piece: usize, lead: usize) -> Counted {
-        let known = match &self.counted {
+        let known = match self.counted() {
             Some(counted) => counted[piece],
             None => {
                 Counted { with_lead: NonZeroU32::new(self.tokens[piece]), ..Counted::default() }
@@ -182,8 +181,9 @@ impl Pieces {
             let known = piece.and_then(|(piece, has_lead)| self.known(piece, has_lead));
             known.unwrap_or_else(|| {
                 let tokens = counter.count(part);
-                if let (Some((piece, has_lead)), Some(counted)) = (piece, &mut self.counted) {
-                    counted[piece].learn(has_lead, tokens);
+                let anew = self.unusual.as_mut().and_then(|unusual| unusual.counted.as_mut());
+                if let (Some((piece, has_lead)), Some(anew)) = (piece, anew) {
+                    anew[piece].learn(has_lead, tokens);
                 }
                 tokens
             })
@@ -192,7 +192,7 @@ impl Pieces {
 
     /// What a piece takes with or without its lead, if it was counted so.
     fn known(&self, piece: usize, has_lead: bool) -> Option<usize> {
-        let known = match &self.counted {
+        let known = match self.counted() {
             // Without leads each piece was counted as it stands.
             None => return Some(self.tokens(piece)),
             Some(known) if has_lead => known[piece].with_lead,
@@ -226,20 +226,32 @@ impl Pieces {
 
     /// Whether the whole text has bytes that are not said.
     pub(crate) fn has_leads(&self) -> bool {
-        self.leads.as_ref().is_some_and(|leads| leads.iter().skip(1).any(|lead| *lead > 0))
+        self.leads().is_some_and(|leads| leads.iter().skip(1).any(|lead| *lead > 0))
     }
 
     pub(crate) fn lead(&self, piece: usize) -> usize {
-        self.leads.as_ref().map_or(0, |leads| leads[piece])
+        self.leads().map_or(0, |leads| leads[piece])
     }
 
     /// Whether the pieces are lines of the texts in a call's arguments, with escaped line feeds.
     pub(crate) fn is_escaped(&self) -> bool {
-        self.fixed.is_some()
+        self.fixed().is_some()
     }
 
     pub(crate) fn is_fixed(&self, piece: usize) -> bool {
-        self.fixed.as_ref().is_some_and(|fixed| fixed[piece])
+        self.fixed().is_some_and(|fixed| fixed[piece])
+    }
+
+    fn leads(&self) -> Option<&[usize]> {
+        self.unusual.as_ref()?.leads.as_deref()
+    }
+
+    fn fixed(&self) -> Option<&[bool]> {
+        self.unusual.as_ref()?.fixed.as_deref()
+    }
+
+    fn counted(&self) -> Option<&[Counted]> {
+        self.unusual.as_ref()?.counted.as_deref()
     }
 }
 
