@@ -315,7 +315,7 @@ impl Fixed {
     pub(super) fn of(segments: &[Segment]) -> Result<Self, ContextError> {
         let layout = Layout::new(segments)?;
         let units: Vec<Vec<usize>> =
-            (0..layout.units()).map(|unit| layout.members(unit).to_vec()).collect();
+            (0..layout.units()).map(|unit| layout.members(unit).collect()).collect();
         let mut standing = vec![Standing::Separable; segments.len()];
         for unit in &units {
             let members = unit.iter().map(|place| &segments[*place]);

@@ -6,10 +6,17 @@ use crate::count::TokenCounter;
 use crate::segment::{Cut, Kind, Pieces, Segment, Shown};
 
 /// What a draft has of one segment: a text, and which of its pieces are gone.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Body {
     text: Arc<str>,
     pieces: Arc<Pieces>,
+    /// Apart, for there are many bodies and most are as they were.
+    change: Option<Box<Change>>,
+}
+
+/// What reducers have made of a body.
+#[derive(Debug)]
+struct Change {
     gone: Option<Box<[bool]>>,
     tokens: usize,
     rewritten: bool,
@@ -19,15 +26,7 @@ pub(super) struct Body {
 
 impl Body {
     pub(super) fn of(segment: &Segment, counter: &dyn TokenCounter) -> Self {
-        let pieces = segment.pieces(counter);
-        Self {
-            text: Arc::clone(segment.text()),
-            tokens: pieces.whole(),
-            pieces,
-            gone: None,
-            rewritten: false,
-            reducers: Vec::new(),
-        }
+        Self { text: Arc::clone(segment.text()), pieces: segment.pieces(counter), change: None }
     }
 
     /// The same said in other words.
@@ -39,14 +38,13 @@ impl Body {
         reducer: &Arc<str>,
     ) -> Self {
         let pieces = Pieces::of(kind, &text, counter);
-        Self {
-            text: text.into(),
-            tokens: pieces.whole(),
-            pieces: Arc::new(pieces),
+        let change = Change {
             gone: None,
+            tokens: pieces.whole(),
             rewritten: true,
             reducers: self.reducers_with(reducer),
-        }
+        };
+        Self { text: text.into(), pieces: Arc::new(pieces), change: Some(change.into()) }
     }
 
     /// The same text in other pieces, without those for which `goes` holds.
@@ -57,16 +55,10 @@ impl Body {
         counter: &dyn TokenCounter,
         reducer: &Arc<str>,
     ) -> Self {
-        let mut body = Self {
-            text: Arc::clone(&self.text),
-            pieces: Arc::new(self.pieces.recut(cuts)),
-            gone: None,
-            reducers: self.reducers_with(reducer),
-            ..*self
-        };
-        body.gone = body.gone_with(goes);
-        body.tokens = body.measure(counter);
-        body
+        let pieces = Arc::new(self.pieces.recut(cuts));
+        let uncut = Self { text: Arc::clone(&self.text), pieces, change: None };
+        let gone = uncut.gone_with(goes);
+        self.changed(uncut.pieces, gone, counter, reducer)
     }
 
     /// The same without some pieces; nothing where none of them is there to go.
@@ -77,10 +69,26 @@ impl Body {
         reducer: &Arc<str>,
     ) -> Option<Self> {
         let gone = self.gone_with(goes)?;
-        let mut body =
-            Self { gone: Some(gone), reducers: self.reducers_with(reducer), ..self.clone() };
-        body.tokens = body.measure(counter);
-        Some(body)
+        Some(self.changed(Arc::clone(&self.pieces), Some(gone), counter, reducer))
+    }
+
+    /// The same text in these pieces, some of which are gone.
+    fn changed(
+        &self,
+        pieces: Arc<Pieces>,
+        gone: Option<Box<[bool]>>,
+        counter: &dyn TokenCounter,
+        reducer: &Arc<str>,
+    ) -> Self {
+        let (rewritten, reducers) = (self.is_rewritten(), self.reducers_with(reducer));
+        let change = Change { gone, tokens: 0, rewritten, reducers };
+        let text = Arc::clone(&self.text);
+        let mut body = Self { text, pieces, change: Some(change.into()) };
+        let tokens = body.measure(counter);
+        if let Some(change) = &mut body.change {
+            change.tokens = tokens;
+        }
+        body
     }
 
     /// Which pieces are gone then; nothing where none of them is there to go.
@@ -162,7 +170,7 @@ impl Body {
     }
 
     fn reducers_with(&self, reducer: &Arc<str>) -> Vec<Arc<str>> {
-        let mut reducers = self.reducers.clone();
+        let mut reducers = self.reducers().to_vec();
         if reducers.last() != Some(reducer) {
             reducers.push(Arc::clone(reducer));
         }
@@ -174,24 +182,24 @@ impl Body {
     }
 
     pub(super) fn tokens(&self) -> usize {
-        self.tokens
+        self.change.as_ref().map_or(self.pieces.whole(), |change| change.tokens)
     }
 
     /// Whether it says what its segment said, byte for byte.
     pub(super) fn is_whole(&self) -> bool {
-        self.gone.is_none() && !self.rewritten && !self.pieces.has_leads()
+        !self.has_gaps() && !self.is_rewritten() && !self.pieces.has_leads()
     }
 
     pub(super) fn has_gaps(&self) -> bool {
-        self.gone.is_some()
+        self.gone().is_some()
     }
 
     pub(super) fn is_rewritten(&self) -> bool {
-        self.rewritten
+        self.change.as_ref().is_some_and(|change| change.rewritten)
     }
 
     pub(super) fn reducers(&self) -> &[Arc<str>] {
-        &self.reducers
+        self.change.as_ref().map_or(&[], |change| &change.reducers)
     }
 
     pub(super) fn pieces(&self) -> usize {
@@ -211,14 +219,18 @@ impl Body {
     }
 
     fn is_gone(&self, piece: usize) -> bool {
-        self.gone.as_ref().is_some_and(|gone| gone[piece])
+        self.gone().is_some_and(|gone| gone[piece])
+    }
+
+    fn gone(&self) -> Option<&[bool]> {
+        self.change.as_ref()?.gone.as_deref()
     }
 
     /// The runs of adjacent pieces that are gone, as ranges of pieces.
     pub(super) fn gaps(&self) -> impl Iterator<Item = Range<usize>> {
         let mut at = 0;
         std::iter::from_fn(move || {
-            let gone = self.gone.as_ref()?;
+            let gone = self.gone()?;
             let start = at + gone[at..].iter().position(|gone| *gone)?;
             let length = gone[start..].iter().position(|gone| !*gone);
             at = length.map_or(gone.len(), |length| start + length);

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
-use std::ops::Range;
 
+use super::unit::small;
 use crate::error::ContextError;
 use crate::segment::{Kind, PairId, Segment, SegmentId};
 
@@ -8,10 +8,10 @@ use crate::segment::{Kind, PairId, Segment, SegmentId};
 #[derive(Debug)]
 pub(crate) struct Layout {
     /// The indices of all segments, unit by unit.
-    members: Vec<usize>,
-    /// Where each unit's members are.
-    units: Vec<Range<usize>>,
-    unit_of: Vec<usize>,
+    members: Vec<u32>,
+    /// Where each unit's members end.
+    ends: Vec<u32>,
+    unit_of: Vec<u32>,
 }
 
 impl Layout {
@@ -19,46 +19,55 @@ impl Layout {
         check_ids(segments)?;
         check_calls(segments)?;
         let (unit_of, count) = assign_units(segments);
-        let mut ends = vec![0_usize; count];
+        let mut ends = vec![0; count];
         for unit in &unit_of {
-            ends[*unit] += 1;
+            ends[*unit as usize] += 1;
         }
         let mut start = 0;
-        let mut units = Vec::with_capacity(count);
-        for length in ends {
-            units.push(start..start);
-            start += length;
+        for end in &mut ends {
+            start += std::mem::replace(end, start);
         }
         let mut members = vec![0; segments.len()];
-        for (segment, &unit) in unit_of.iter().enumerate() {
-            members[units[unit].end] = segment;
-            units[unit].end += 1;
+        for (segment, unit) in (0..).zip(&unit_of) {
+            let end: &mut u32 = &mut ends[*unit as usize];
+            members[*end as usize] = segment;
+            *end += 1;
         }
-        Ok(Self { members, units, unit_of })
+        Ok(Self { members, ends, unit_of })
     }
 
     pub(crate) fn units(&self) -> usize {
-        self.units.len()
+        self.ends.len()
     }
 
     /// The unit of a segment.
     pub(crate) fn unit_of(&self, segment: usize) -> usize {
-        self.unit_of[segment]
+        self.unit_of[segment] as usize
     }
 
     /// The indices of a unit's segments, in order.
-    pub(crate) fn members(&self, unit: usize) -> &[usize] {
-        &self.members[self.units[unit].clone()]
+    pub(crate) fn members(&self, unit: usize) -> impl ExactSizeIterator<Item = usize> + Clone {
+        self.slice(unit).iter().map(|member| *member as usize)
+    }
+
+    /// Which of its unit's segments a segment is.
+    pub(super) fn place_in_unit(&self, segment: usize) -> Option<usize> {
+        self.slice(self.unit_of(segment)).binary_search(&small(segment)).ok()
+    }
+
+    fn slice(&self, unit: usize) -> &[u32] {
+        let start = unit.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.members[start as usize..self.ends[unit] as usize]
     }
 }
 
 /// Numbers the units in the order of their first segments.
-fn assign_units(segments: &[Segment]) -> (Vec<usize>, usize) {
-    let mut pairs: HashMap<&PairId, usize> = HashMap::new();
+fn assign_units(segments: &[Segment]) -> (Vec<u32>, usize) {
+    let mut pairs: HashMap<&PairId, u32> = HashMap::new();
     let mut count = 0;
     let mut fresh = || {
         count += 1;
-        count - 1
+        small(count - 1)
     };
     let unit_of = segments
         .iter()

@@ -62,7 +62,7 @@ impl Draft<'_> {
                 let may_go = !is_kept && !is_fixed;
                 Known { part: id, unit, piece, tokens, may_go }
             };
-            let stands_alone = self.layout.members(unit.0).len() == 1;
+            let stands_alone = self.layout.members(unit.index()).len() == 1;
             if stands_alone && is_known(part.text())? {
                 known.push(marker(None, part.tokens(), false));
                 continue;

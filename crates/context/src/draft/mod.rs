@@ -17,6 +17,7 @@ use crate::error::ContextError;
 use crate::relevance::Query;
 use crate::segment::{Cut, Kind, Segment};
 use body::Body;
+use unit::small;
 
 /// A context while it is reduced: what is still in it, what it costs, and what it is for.
 ///
@@ -34,7 +35,8 @@ pub struct Draft<'c> {
     /// The tokens of what must be kept.
     kept: usize,
     task: Task<'c>,
-    reducer: Arc<str>,
+    /// The names of the reducers that have worked on it, the one at work last.
+    reducers: Vec<Arc<str>>,
 }
 
 /// What a reduction is for.
@@ -58,7 +60,7 @@ pub(crate) enum Going {
     Muted,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct UnitState {
     is_kept: bool,
     dropped: Option<Dropping>,
@@ -74,9 +76,10 @@ impl Shorter {
 }
 
 /// How a unit left the draft.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Dropping {
-    reducer: Arc<str>,
+    /// By its place among the names.
+    reducer: u32,
     cause: Cause,
 }
 
@@ -90,7 +93,7 @@ impl<'c> Draft<'c> {
         let layout = Layout::new(segments)?;
         let units: Vec<UnitState> = (0..layout.units())
             .map(|unit| {
-                let members = layout.members(unit).iter().map(|member| &segments[*member]);
+                let members = layout.members(unit).map(|member| &segments[member]);
                 let is_kept = members.clone().any(Segment::is_pinned) || is_pending(members);
                 UnitState { is_kept, dropped: None }
             })
@@ -99,9 +102,9 @@ impl<'c> Draft<'c> {
         let tokens = bodies.iter().map(Body::tokens).sum();
         let is_kept = |segment: &usize| units[layout.unit_of(*segment)].is_kept;
         let kept = (0..bodies.len()).filter(is_kept).map(|segment| bodies[segment].tokens()).sum();
-        let reducer = "".into();
+        let reducers = Vec::new();
         let mut draft =
-            Self { segments, counter, layout, units, bodies, tokens, kept, task, reducer };
+            Self { segments, counter, layout, units, bodies, tokens, kept, task, reducers };
         if task.going == Going::Muted {
             let pairs =
                 draft.units().filter(|unit| !unit.is_kept() && unit.parts().nth(1).is_some());
@@ -148,12 +151,12 @@ impl<'c> Draft<'c> {
     /// # Panics
     /// May panic where `unit` was given out by another draft.
     pub fn unit(&self, unit: UnitId) -> Unit<'_> {
-        Unit::new(self, unit.0)
+        Unit::new(self, unit.index())
     }
 
     /// What is still in the context of each segment, in order.
     pub fn parts(&self) -> impl Iterator<Item = Part<'_>> + Clone {
-        let is_there = |part: &usize| self.units[self.layout.unit_of(*part)].dropped.is_none();
+        let is_there = |part: &usize| self.state_of(*part).dropped.is_none();
         (0..self.segments.len()).filter(is_there).map(|part| Part::new(self, part))
     }
 
@@ -162,7 +165,7 @@ impl<'c> Draft<'c> {
     /// # Panics
     /// May panic where `part` was given out by another draft.
     pub fn segment(&self, part: PartId) -> &'c Segment {
-        &self.segments[part.0]
+        &self.segments[part.index()]
     }
 
     /// One part, whether it is still in the context or not.
@@ -170,7 +173,7 @@ impl<'c> Draft<'c> {
     /// # Panics
     /// May panic where `part` was given out by another draft.
     pub fn part(&self, part: PartId) -> Part<'_> {
-        Part::new(self, part.0)
+        Part::new(self, part.index())
     }
 
     /// Drops a unit; dropping it twice is dropping it once.
@@ -181,21 +184,22 @@ impl<'c> Draft<'c> {
     /// # Panics
     /// May panic where `unit` was given out by another draft.
     pub fn discard(&mut self, unit: UnitId, cause: Cause) -> Result<(), ContextError> {
-        let state = &mut self.units[unit.0];
-        let members = self.layout.members(unit.0);
-        if state.is_kept {
-            return Err(refused(&self.reducer, &self.segments[members[0]]));
+        let mut members = self.layout.members(unit.index());
+        let UnitState { is_kept, dropped } = self.units[unit.index()];
+        if is_kept {
+            let first = members.next().expect("a unit has a segment");
+            return Err(self.refused(first));
         }
         if self.task.going == Going::Muted && members.len() > 1 {
-            for nth in 0..members.len() {
-                let part = PartId(self.layout.members(unit.0)[nth]);
-                self.cut(part, |_| true)?;
-            }
-            return Ok(());
+            return members.collect::<Vec<_>>().into_iter().try_for_each(|part| {
+                self.cut(PartId::new(part), |_| true)?;
+                Ok(())
+            });
         }
-        if state.dropped.is_none() {
-            state.dropped = Some(Dropping { reducer: Arc::clone(&self.reducer), cause });
-            self.tokens -= members.iter().map(|part| self.bodies[*part].tokens()).sum::<usize>();
+        if dropped.is_none() {
+            self.tokens -= members.map(|part| self.bodies[part].tokens()).sum::<usize>();
+            let dropping = Dropping { reducer: small(self.reducers.len() - 1), cause };
+            self.units[unit.index()].dropped = Some(dropping);
         }
         Ok(())
     }
@@ -209,8 +213,8 @@ impl<'c> Draft<'c> {
     /// # Panics
     /// May panic where `part` was given out by another draft.
     pub fn rewrite(&mut self, part: PartId, text: String) -> Result<bool, ContextError> {
-        let kind = self.segments[part.0].kind();
-        let body = self.writable(part)?.rewritten(kind, text, self.counter, &self.reducer);
+        let kind = self.segments[part.index()].kind();
+        let body = self.writable(part)?.rewritten(kind, text, self.counter, self.reducer());
         Ok(self.replace_if_smaller(part, body))
     }
 
@@ -228,13 +232,13 @@ impl<'c> Draft<'c> {
         part: PartId,
         goes: impl FnMut(usize) -> bool,
     ) -> Result<bool, ContextError> {
-        let body = self.writable(part)?.without(goes, self.counter, &self.reducer);
+        let body = self.writable(part)?.without(goes, self.counter, self.reducer());
         Ok(body.is_some_and(|body| self.replace_if_smaller(part, body)))
     }
 
     /// A part without the pieces for which `goes` holds; nothing where none of them is there to go.
     pub(crate) fn without(&self, part: PartId, goes: impl FnMut(usize) -> bool) -> Option<Shorter> {
-        self.bodies[part.0].without(goes, self.counter, &self.reducer).map(Shorter)
+        self.bodies[part.index()].without(goes, self.counter, self.reducer()).map(Shorter)
     }
 
     /// A part in other pieces, without those for which `goes` holds.
@@ -244,7 +248,7 @@ impl<'c> Draft<'c> {
         cuts: &[Cut],
         goes: impl FnMut(usize) -> bool,
     ) -> Shorter {
-        Shorter(self.bodies[part.0].recut(cuts, goes, self.counter, &self.reducer))
+        Shorter(self.bodies[part.index()].recut(cuts, goes, self.counter, self.reducer()))
     }
 
     /// Says a part so, where that takes fewer tokens; else nothing changes. Whether it does.
@@ -264,7 +268,7 @@ impl<'c> Draft<'c> {
 
     /// Names the reducer that drops from here on.
     pub(crate) fn enter(&mut self, reducer: &str) {
-        self.reducer = reducer.into();
+        self.reducers.push(reducer.into());
     }
 
     /// The tokens of all that must be kept: of whole units, or of what cannot go of any.
@@ -278,27 +282,39 @@ impl<'c> Draft<'c> {
     }
 
     fn writable(&self, part: PartId) -> Result<&Body, ContextError> {
-        if self.units[self.layout.unit_of(part.0)].is_kept {
-            return Err(refused(&self.reducer, &self.segments[part.0]));
+        if self.state_of(part.index()).is_kept {
+            return Err(self.refused(part.index()));
         }
-        Ok(&self.bodies[part.0])
+        Ok(&self.bodies[part.index()])
+    }
+
+    /// The state of a part's unit.
+    fn state_of(&self, part: usize) -> &UnitState {
+        &self.units[self.layout.unit_of(part)]
+    }
+
+    /// The name of the reducer at work.
+    fn reducer(&self) -> &Arc<str> {
+        self.reducers.last().expect("a reducer is named before it works")
+    }
+
+    fn refused(&self, part: usize) -> ContextError {
+        let id = self.segments[part].id().clone();
+        ContextError::KeptDropped { reducer: (**self.reducer()).to_owned(), id }
     }
 
     fn replace_if_smaller(&mut self, part: PartId, body: Body) -> bool {
-        let old = &mut self.bodies[part.0];
+        let is_there = self.state_of(part.index()).dropped.is_none();
+        let old = &mut self.bodies[part.index()];
         let is_smaller = body.tokens() < old.tokens();
         if is_smaller {
-            if self.units[self.layout.unit_of(part.0)].dropped.is_none() {
+            if is_there {
                 self.tokens -= old.tokens() - body.tokens();
             }
             *old = body;
         }
         is_smaller
     }
-}
-
-fn refused(reducer: &str, segment: &Segment) -> ContextError {
-    ContextError::KeptDropped { reducer: reducer.to_owned(), id: segment.id().clone() }
 }
 
 /// A call without its result: whoever answers it must find it in the context.

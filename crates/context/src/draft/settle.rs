@@ -106,7 +106,7 @@ impl Draft<'_> {
                 settled.markers.push(Marked { handle: *handle, tokens });
                 settled.tokens += tokens;
             }
-            match &self.units[self.layout.unit_of(at)].dropped {
+            match self.state_of(at).dropped {
                 Some(dropping) => settled.dropped.push(self.drop_record(at, dropping, texts)),
                 None if self.bodies[at].is_whole() => {
                     settled.tokens += self.bodies[at].tokens();
@@ -156,7 +156,7 @@ impl Draft<'_> {
         let mut absences: Vec<Absence> = Vec::new();
         for at in 0..self.segments.len() {
             let body = &self.bodies[at];
-            if self.units[self.layout.unit_of(at)].dropped.is_some() {
+            if self.state_of(at).dropped.is_some() {
                 let tokens = self.original_tokens(at);
                 match absences.last_mut() {
                     Some(Absence { place: Place::Run(_), range, tokens: sum })
@@ -236,20 +236,20 @@ impl Draft<'_> {
         });
     }
 
-    fn drop_record(&self, at: usize, dropping: &Dropping, texts: &mut Texts) -> Dropped {
+    fn drop_record(&self, at: usize, dropping: Dropping, texts: &mut Texts) -> Dropped {
         let segment = &self.segments[at];
-        let members = self.layout.members(self.layout.unit_of(at));
-        let place = members.binary_search(&at).ok();
         let twin = dropping.cause.twin().and_then(|unit| {
-            let twins = self.layout.members(unit);
-            twins.get(place?).or(twins.first()).map(|twin| self.segments[*twin].id().clone())
+            let place = self.layout.place_in_unit(at)?;
+            let mut twins = self.layout.members(unit);
+            let twin = twins.clone().nth(place).or(twins.next())?;
+            Some(self.segments[twin].id().clone())
         });
         Dropped {
             id: segment.id().clone(),
             handle: self.keep_whole(at, texts),
             tokens: self.original_tokens(at),
             source: segment.source().cloned(),
-            reducer: (*dropping.reducer).into(),
+            reducer: (*self.reducers[dropping.reducer as usize]).into(),
             reason: DropReason::of(dropping.cause, twin),
         }
     }

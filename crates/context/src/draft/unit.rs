@@ -4,16 +4,35 @@ use crate::segment::{Priority, Segment};
 
 /// Names a unit of one draft. Units are ordered by their first segments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct UnitId(pub(super) usize);
+pub struct UnitId(u32);
 
 /// Names what a draft has of one segment. Parts are ordered as the segments are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PartId(pub(super) usize);
+pub struct PartId(u32);
+
+/// There are many units and parts, and their names are kept small.
+pub(super) fn small(place: usize) -> u32 {
+    u32::try_from(place).expect("a context has fewer than 2³² segments")
+}
+
+impl UnitId {
+    pub(super) fn new(unit: usize) -> Self {
+        Self(small(unit))
+    }
+
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 impl PartId {
+    pub(super) fn new(part: usize) -> Self {
+        Self(small(part))
+    }
+
     /// The place of its segment in the context, counted from 0.
     pub fn index(self) -> usize {
-        self.0
+        self.0 as usize
     }
 }
 
@@ -35,9 +54,9 @@ impl Cause {
     /// The unit that stays in its stead.
     pub(super) fn twin(self) -> Option<usize> {
         match self {
-            Self::DuplicateOf(UnitId(unit))
-            | Self::SimilarTo(UnitId(unit))
-            | Self::SupersededBy(UnitId(unit)) => Some(unit),
+            Self::DuplicateOf(unit) | Self::SimilarTo(unit) | Self::SupersededBy(unit) => {
+                Some(unit.index())
+            }
             Self::OverBudget => None,
         }
     }
@@ -57,19 +76,19 @@ impl<'d> Unit<'d> {
 
     /// The unit's name in its draft.
     pub fn id(&self) -> UnitId {
-        UnitId(self.unit)
+        UnitId::new(self.unit)
     }
 
     /// Its segments as they were given, at least one, in order.
     pub fn segments(&self) -> impl Iterator<Item = &'d Segment> + Clone + use<'d> {
         let draft = self.draft;
-        self.members().iter().map(move |part| &draft.segments[*part])
+        self.members().map(move |part| &draft.segments[part])
     }
 
     /// What the draft has of each of its segments, in order.
     pub fn parts(&self) -> impl Iterator<Item = Part<'d>> + Clone + use<'d> {
         let draft = self.draft;
-        self.members().iter().map(move |part| Part::new(draft, *part))
+        self.members().map(move |part| Part::new(draft, part))
     }
 
     /// The tokens of all its parts.
@@ -87,7 +106,7 @@ impl<'d> Unit<'d> {
         self.segments().map(Segment::priority).max().unwrap_or_default()
     }
 
-    fn members(&self) -> &'d [usize] {
+    fn members(&self) -> impl Iterator<Item = usize> + Clone + use<'d> {
         self.draft.layout.members(self.unit)
     }
 }
@@ -106,12 +125,12 @@ impl<'d> Part<'d> {
 
     /// The part's name in its draft.
     pub fn id(&self) -> PartId {
-        PartId(self.part)
+        PartId::new(self.part)
     }
 
     /// The unit that it is of.
     pub fn unit(&self) -> UnitId {
-        UnitId(self.draft.layout.unit_of(self.part))
+        UnitId::new(self.draft.layout.unit_of(self.part))
     }
 
     /// The segment as it was given.
@@ -121,7 +140,7 @@ impl<'d> Part<'d> {
 
     /// Whether its unit must be kept as it is.
     pub fn is_kept(&self) -> bool {
-        self.draft.units[self.unit().0].is_kept
+        self.draft.state_of(self.part).is_kept
     }
 
     /// Whether it says what the segment said.
