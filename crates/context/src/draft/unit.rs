@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use super::Draft;
 use super::body::Body;
 use crate::segment::{Priority, Segment};
@@ -179,6 +181,11 @@ impl<'d> Part<'d> {
     pub fn pieces(&self) -> impl ExactSizeIterator<Item = Piece<'d>> + Clone + use<'d> {
         let body = self.body();
         (0..body.pieces()).map(move |index| body.piece(index))
+    }
+
+    /// The text of these pieces, at least one, with the first one's lead.
+    pub(crate) fn text_of(&self, pieces: Range<usize>) -> &'d str {
+        &self.text()[self.body().bytes(&pieces)]
     }
 
     fn body(&self) -> &'d Body {

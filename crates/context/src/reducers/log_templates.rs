@@ -2,7 +2,7 @@ use super::content::{Share, open_parts};
 use super::{Draft, Loss, PartId, Reducer};
 use crate::error::ContextError;
 use crate::logs::LogFold;
-use crate::relevance::{Passage, Query, relevance, select};
+use crate::relevance::{Passage, PassageList, Query, relevance, select_by_tokens};
 use crate::segment::Kind;
 
 /// Folds logs to a line for each kind of record, with how often it occurs, from when to when, and
@@ -76,15 +76,11 @@ fn found<'t>(
         .split_inclusive('\n')
         .filter(|line| scanner.count(line).counts().iter().any(|count| *count > 0))
         .collect();
-    let passage = |(segment, line): (usize, &&'t str)| Passage {
-        text: line,
-        segment,
-        tokens: u32::try_from(count(line)).unwrap_or(u32::MAX),
-        ..Passage::default()
-    };
-    let passages: Vec<Passage<'_>> = lines.iter().enumerate().map(passage).collect();
-    let worth = relevance(&passages, query)?;
-    let chosen = select(&worth, &passages, &[], room as u64);
+    let passage =
+        |index: usize| Passage { text: lines[index], segment: index, ..Passage::default() };
+    let worth = relevance(PassageList::new(lines.len(), &passage), query)?;
+    let tokens = lines.iter().map(|line| u32::try_from(count(line)).unwrap_or(u32::MAX));
+    let chosen = select_by_tokens(&worth, tokens, &[], room as u64);
     let stays = lines.iter().zip(chosen).filter(|(_, stays)| *stays).map(|(line, _)| *line);
     Some(stays.collect::<String>()).filter(|text| !text.is_empty())
 }

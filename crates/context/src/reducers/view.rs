@@ -5,7 +5,7 @@ use super::selection::Choice;
 use super::{Cause, Draft, PartId, UnitId};
 use crate::draft::Shorter;
 use crate::error::ContextError;
-use crate::relevance::{Passage, Query, relevance};
+use crate::relevance::{Passage, PassageList, Query, relevance};
 use crate::segment::{Cut, Kind, Role};
 use crate::transcript::{
     Cost, Gone, Index, Line, Lines, Origin, Shape, Turn, Worth, choose, repeated,
@@ -84,13 +84,13 @@ impl View {
 
     /// Adds what lines are worth as an answer to the query.
     fn add_answers(&self, worth: &mut Worth, turns: &[Turn<'_>], query: &Query) {
-        let passage = |line: &Line| Passage {
-            text: &turns[line.turn()].text[line.span()],
-            segment: line.turn(),
-            ..Passage::default()
+        let lines = self.lines.all();
+        let passage = |place: usize| {
+            let (turn, span) = (lines[place].turn(), lines[place].span());
+            Passage { text: &turns[turn].text[span], segment: turn, ..Passage::default() }
         };
-        let passages: Vec<Passage<'_>> = self.lines.all().iter().map(passage).collect();
-        let Some(answers) = relevance(&passages, query) else { return };
+        let passages = PassageList::new(lines.len(), &passage);
+        let Some(answers) = relevance(passages, query) else { return };
         let sum: u128 = answers.values().iter().map(|value| u128::from(*value)).sum();
         let mean = (sum / (answers.values().len() as u128).max(1)).max(1);
         for ((value, answer), cost) in

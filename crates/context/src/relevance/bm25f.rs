@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use super::bm25::{Fraction, rarity, saturation};
-use super::passage::Passage;
+use super::passage::PassageList;
 use super::terms::{Lists, Terms};
 use crate::fixed::{self, FRACTION_BITS};
 
@@ -11,8 +11,8 @@ use crate::fixed::{self, FRACTION_BITS};
 /// time. Passages are ranked by BM25; scenes by BM25F, where the title is a field whose terms count
 /// several times (S. Robertson, H. Zaragoza and M. Taylor, *Simple BM25 Extension to Multiple
 /// Weighted Fields*, 2004).
-pub(super) struct Corpus<'c> {
-    pub(super) terms: Terms<'c>,
+pub(super) struct Corpus {
+    pub(super) terms: Terms,
     /// What each passage says.
     pub(super) lists: Lists,
     /// The passages of each scene.
@@ -34,21 +34,21 @@ const FEW: u64 = 32;
 /// How often a term of the title counts.
 const TITLE_WEIGHT: u32 = 2;
 
-impl<'c> Corpus<'c> {
-    pub(super) fn new(passages: &[Passage<'c>]) -> Self {
+impl Corpus {
+    pub(super) fn new(passages: PassageList<'_, '_>) -> Self {
         let mut terms = Terms::new();
-        let mut lists = Lists::default();
-        let mut titles = Lists::default();
+        let mut lists = Lists::with_capacity(passages.len());
         let mut found = Vec::new();
-        for passage in passages {
+        for passage in passages.iter() {
             found.clear();
             terms.read(passage.text, &mut found);
             lists.push(&mut found);
         }
         let scenes = scenes(passages);
+        let mut titles = Lists::with_capacity(scenes.len());
         for scene in &scenes {
             found.clear();
-            terms.read(passages[scene.start].title, &mut found);
+            terms.read(passages.get(scene.start).title, &mut found);
             titles.push(&mut found);
         }
         terms.forget_words();
@@ -118,13 +118,13 @@ impl<'c> Corpus<'c> {
 impl Level {
     fn new(
         lists: &Lists,
-        texts: impl Iterator<Item = Range<usize>>,
+        texts: impl ExactSizeIterator<Item = Range<usize>>,
         titles: Option<&Lists>,
         terms: usize,
     ) -> Self {
         let mut frequencies = vec![0_u64; terms];
         let mut latest = vec![usize::MAX; terms];
-        let mut lengths = Vec::new();
+        let mut lengths = Vec::with_capacity(texts.len());
         for (index, text) in texts.enumerate() {
             let mut length = 0;
             let title = titles.map_or(&[][..], |titles| titles.get(index));
@@ -197,16 +197,18 @@ impl Emphasis {
 }
 
 /// Where one scene ends and the next begins.
-fn scenes(passages: &[Passage<'_>]) -> Vec<Range<usize>> {
-    let mut start = 0;
-    let runs = passages.chunk_by(|before, after| {
-        let dialogue = !before.speaker.is_empty() && !after.speaker.is_empty();
-        before.segment == after.segment || (dialogue && before.time == after.time)
-    });
-    runs.map(|run| {
-        let scene = start..start + run.len();
-        start = scene.end;
-        scene
-    })
-    .collect()
+fn scenes(passages: PassageList<'_, '_>) -> Vec<Range<usize>> {
+    let mut scenes: Vec<Range<usize>> = Vec::new();
+    let mut before = None;
+    for (index, passage) in passages.iter().enumerate() {
+        let goes_on = before.replace(passage).is_some_and(|before| {
+            let dialogue = !before.speaker.is_empty() && !passage.speaker.is_empty();
+            before.segment == passage.segment || (dialogue && before.time == passage.time)
+        });
+        match scenes.last_mut() {
+            Some(scene) if goes_on => scene.end = index + 1,
+            _ => scenes.push(index..index + 1),
+        }
+    }
+    scenes
 }

@@ -1,7 +1,7 @@
 use super::Query;
 use super::bm25f::{Corpus, Emphasis};
 use super::hop;
-use super::passage::Passage;
+use super::passage::PassageList;
 use super::terms::Terms;
 use crate::fixed::{ONE, share};
 
@@ -38,8 +38,8 @@ impl LogWorth {
 
 /// What speaks for each passage given a query; nothing where the query finds nothing.
 pub(super) fn evidence(
-    corpus: &Corpus<'_>,
-    passages: &[Passage<'_>],
+    corpus: &Corpus,
+    passages: PassageList<'_, '_>,
     query: &Query,
 ) -> Option<LogWorth> {
     let speakers = Speakers::of(passages, query);
@@ -90,7 +90,7 @@ pub(super) fn shares(values: &[u64]) -> Vec<u64> {
 
 /// What stands around each passage: its scene, and in a dialogue the turns before and after, the
 /// nearer the more.
-fn around(corpus: &Corpus<'_>, passages: &[Passage<'_>], own: &[u64], scenes: &[u64]) -> Vec<u64> {
+fn around(corpus: &Corpus, passages: PassageList<'_, '_>, own: &[u64], scenes: &[u64]) -> Vec<u64> {
     let mut near = vec![0; passages.len()];
     for scene in &corpus.scenes {
         let mut before = 0;
@@ -119,7 +119,7 @@ fn decayed(sum: u64) -> u64 {
 }
 
 /// How much of the rarity of each scene's title is asked for.
-fn asked_titles(corpus: &Corpus<'_>, asked: &Emphasis) -> Vec<u64> {
+fn asked_titles(corpus: &Corpus, asked: &Emphasis) -> Vec<u64> {
     let covered = |said: &[super::terms::Said]| {
         let rarity = |wanted: &dyn Fn(u32) -> bool| {
             let terms = said.iter().map(|said| said.term).filter(|term| wanted(*term));
@@ -131,7 +131,7 @@ fn asked_titles(corpus: &Corpus<'_>, asked: &Emphasis) -> Vec<u64> {
 }
 
 /// How many of the query's terms the time of each passage says, of the most that any says.
-fn times(passages: &[Passage<'_>], query: &Query) -> Vec<u64> {
+fn times(passages: PassageList<'_, '_>, query: &Query) -> Vec<u64> {
     let mut scanner = query.scanner();
     let mut last: Option<(&str, u64)> = None;
     let counts: Vec<u64> = passages
@@ -151,13 +151,13 @@ fn times(passages: &[Passage<'_>], query: &Query) -> Vec<u64> {
 
 /// Who speaks in the passages, and whom the query names of them.
 struct Speakers<'c> {
-    terms: Terms<'c>,
+    terms: Terms,
     /// The speakers that the query names, unless it names all or none, which says nothing.
     asked: Vec<&'c str>,
 }
 
 impl<'c> Speakers<'c> {
-    fn of(passages: &[Passage<'c>], query: &Query) -> Self {
+    fn of(passages: PassageList<'_, 'c>, query: &Query) -> Self {
         let mut names: Vec<&'c str> = passages.iter().map(|passage| passage.speaker).collect();
         names.retain(|name| !name.is_empty());
         names.sort_unstable();
@@ -176,7 +176,7 @@ impl<'c> Speakers<'c> {
     }
 
     /// Where someone speaks whom the query names, or does not though it names another.
-    fn signs(&self, passages: &[Passage<'_>], named: bool) -> impl Iterator<Item = u64> {
+    fn signs(&self, passages: PassageList<'_, '_>, named: bool) -> impl Iterator<Item = u64> {
         passages.iter().map(move |passage| {
             let applies = !self.asked.is_empty() && !passage.speaker.is_empty();
             let is_named = self.asked.binary_search(&passage.speaker).is_ok();

@@ -26,12 +26,7 @@ const NAMES_TITLE: i64 = 6;
 
 /// Adds what the best passages by `worth` so far lead to, and the best scenes by `promising`.
 /// Terms that are `known` lead nowhere: they were asked for already.
-pub(super) fn follow(
-    corpus: &Corpus<'_>,
-    worth: &mut LogWorth,
-    known: &Emphasis,
-    promising: &[u64],
-) {
+pub(super) fn follow(corpus: &Corpus, worth: &mut LogWorth, known: &Emphasis, promising: &[u64]) {
     let hits = hits(worth.get());
     let terms = telling_terms(corpus, &hits, known);
     worth.add(SAYS_TERMS, shares(&corpus.rank_passages(&terms)));
@@ -72,7 +67,7 @@ fn best(values: &[u64], count: usize) -> Vec<usize> {
 }
 
 /// The terms that many good passages say and few others.
-fn telling_terms(corpus: &Corpus<'_>, hits: &[Hit], known: &Emphasis) -> Emphasis {
+fn telling_terms(corpus: &Corpus, hits: &[Hit], known: &Emphasis) -> Emphasis {
     let mut sums = vec![0_u64; corpus.terms.len()];
     for hit in hits {
         for said in corpus.lists.get(hit.passage) {
@@ -94,7 +89,7 @@ fn telling_terms(corpus: &Corpus<'_>, hits: &[Hit], known: &Emphasis) -> Emphasi
 }
 
 /// How far the good passages of other scenes name the title of each scene.
-fn named_titles(corpus: &Corpus<'_>, hits: &[Hit]) -> Vec<u64> {
+fn named_titles(corpus: &Corpus, hits: &[Hit]) -> Vec<u64> {
     let mut named = vec![0; corpus.scenes.len()];
     for hit in hits {
         let said = corpus.lists.get(hit.passage);
@@ -110,7 +105,7 @@ fn named_titles(corpus: &Corpus<'_>, hits: &[Hit]) -> Vec<u64> {
 }
 
 /// How much of the rarity of a title is in what is said.
-fn coverage(corpus: &Corpus<'_>, title: &[Said], said: &[Said]) -> u64 {
+fn coverage(corpus: &Corpus, title: &[Said], said: &[Said]) -> u64 {
     let (mut whole, mut found) = (0, 0);
     for term in title.iter().map(|word| word.term) {
         let rarity = corpus.rarity_in_scenes(term);

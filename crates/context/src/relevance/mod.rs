@@ -43,6 +43,6 @@ pub use bm25::{Bm25, Score};
 pub(crate) use cohesion::topic_starts;
 pub use corpus::CorpusStats;
 pub use counts::{Scanner, TermCounts};
-pub(crate) use passage::relevance;
 pub use passage::{Passage, Worth, select, worth};
+pub(crate) use passage::{PassageList, relevance, select_by_tokens, worth_of};
 pub use query::{Query, Term};

@@ -1,6 +1,6 @@
 use super::bm25f::Corpus;
 use super::evidence::LogWorth;
-use super::passage::Passage;
+use super::passage::PassageList;
 use crate::fixed::ONE;
 
 /// What a passage is worth before anything is asked.
@@ -10,7 +10,7 @@ use crate::fixed::ONE;
 /// the sum over its distinct terms, as in the selection of sentences for summaries (H. P. Luhn, *The
 /// Automatic Creation of Literature Abstracts*, 1958; the opening is H. P. Edmundson's, *New Methods
 /// in Automatic Extracting*, 1969).
-pub(super) fn prior(corpus: &Corpus<'_>, passages: &[Passage<'_>]) -> LogWorth {
+pub(super) fn prior(corpus: &Corpus, passages: PassageList<'_, '_>) -> LogWorth {
     let mut worth = LogWorth::new(passages.len());
     let masses = masses(corpus);
     let mean = mean(&masses);
@@ -46,7 +46,7 @@ const OPENING: u64 = 3;
 const MOST_MASS: u64 = 4 * ONE;
 
 /// The rarity of all that each passage says, each term once, in 2⁻¹⁶ bit.
-pub(super) fn masses(corpus: &Corpus<'_>) -> Vec<u64> {
+pub(super) fn masses(corpus: &Corpus) -> Vec<u64> {
     let mass = |said: &[super::terms::Said]| said.iter().map(|said| corpus.rarity(said.term)).sum();
     corpus.lists.iter().map(mass).collect()
 }

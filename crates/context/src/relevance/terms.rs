@@ -1,36 +1,36 @@
-use std::collections::HashMap;
-
 use super::stem::English;
 use super::stop::is_stop_word;
 use super::words::{each_form, each_word};
+use crate::hash::{HashedMap, hash};
 
 /// Numbers the terms of many texts, the stem of each word once.
 ///
 /// The terms are those of a [`Query`](super::Query): stems in lower case, without stop words, and
 /// of an identifier its parts too. Their numbers count up from 0 in the order in which they are met.
-pub(super) struct Terms<'t> {
+/// Words and stems are known by their hashes alone, of 64 bits.
+pub(super) struct Terms {
     stemmer: English,
     /// Where the terms of a word are in `pool`.
-    words: HashMap<&'t str, (u32, u32)>,
+    words: HashedMap<(u32, u32)>,
     pool: Vec<u32>,
-    numbers: HashMap<Box<str>, u32>,
+    numbers: HashedMap<u32>,
     buffer: String,
 }
 
-impl<'t> Terms<'t> {
+impl Terms {
     pub(super) fn new() -> Self {
         Self {
             stemmer: English::new(),
-            words: HashMap::new(),
+            words: HashedMap::default(),
             pool: Vec::new(),
-            numbers: HashMap::new(),
+            numbers: HashedMap::default(),
             buffer: String::new(),
         }
     }
 
     /// Forgets the words of the texts, for no more are read. The terms keep their numbers.
     pub(super) fn forget_words(&mut self) {
-        self.words = HashMap::new();
+        self.words = HashedMap::default();
         self.pool = Vec::new();
     }
 
@@ -41,29 +41,30 @@ impl<'t> Terms<'t> {
 
     /// The number of a stem, if a text says it.
     pub(super) fn number(&self, stem: &str) -> Option<u32> {
-        self.numbers.get(stem).copied()
+        self.numbers.get(&hash(stem.as_bytes())).copied()
     }
 
     /// The terms that `other` has met too, by their numbers there, sorted.
-    pub(super) fn shared_with(&self, other: &Terms<'_>) -> Vec<u32> {
+    pub(super) fn shared_with(&self, other: &Self) -> Vec<u32> {
         let mut shared: Vec<u32> =
-            self.numbers.keys().filter_map(|stem| other.number(stem)).collect();
+            self.numbers.keys().filter_map(|stem| other.numbers.get(stem).copied()).collect();
         shared.sort_unstable();
         shared
     }
 
     /// Adds the terms of `text` to `found`, in order.
-    pub(super) fn read(&mut self, text: &'t str, found: &mut Vec<u32>) {
+    pub(super) fn read(&mut self, text: &str, found: &mut Vec<u32>) {
         each_word(text, |word| {
-            let (start, end) = match self.words.get(word) {
+            let key = hash(word.as_bytes());
+            let (start, end) = match self.words.get(&key) {
                 Some(known) => *known,
-                None => self.learn(word),
+                None => self.learn(key, word),
             };
             found.extend_from_slice(&self.pool[start as usize..end as usize]);
         });
     }
 
-    fn learn(&mut self, word: &'t str) -> (u32, u32) {
+    fn learn(&mut self, key: u64, word: &str) -> (u32, u32) {
         let Self { stemmer, pool, numbers, buffer, .. } = self;
         let start = number(pool.len());
         each_form(word, buffer, |form| {
@@ -72,16 +73,10 @@ impl<'t> Terms<'t> {
             }
             let stem = stemmer.stem(form);
             let next = number(numbers.len());
-            let term = if let Some(term) = numbers.get(&*stem) {
-                *term
-            } else {
-                numbers.insert(stem.into(), next);
-                next
-            };
-            pool.push(term);
+            pool.push(*numbers.entry(hash(stem.as_bytes())).or_insert(next));
         });
         let range = (start, number(pool.len()));
-        self.words.insert(word, range);
+        self.words.insert(key, range);
         range
     }
 }
@@ -98,16 +93,25 @@ pub(super) struct Said {
 }
 
 /// What each of many texts says, its terms sorted by their numbers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lists {
     said: Vec<Said>,
     ends: Vec<usize>,
 }
 
 impl Lists {
+    /// With room for so many texts.
+    pub(super) fn with_capacity(texts: usize) -> Self {
+        Self { said: Vec::new(), ends: Vec::with_capacity(texts) }
+    }
+
     /// Adds a text that says `terms`, which this sorts.
     pub(super) fn push(&mut self, terms: &mut [u32]) {
         terms.sort_unstable();
+        if self.said.capacity() - self.said.len() < terms.len() {
+            // Room for twice as much would be most of what a reduction takes.
+            self.said.reserve_exact(terms.len().max(self.said.len() / 4));
+        }
         let runs = terms.chunk_by(|a, b| a == b);
         self.said.extend(runs.map(|run| Said { term: run[0], count: number(run.len()) }));
         self.ends.push(self.said.len());
@@ -122,7 +126,6 @@ impl Lists {
     /// Gives back the room for further texts.
     pub(super) fn shrink(&mut self) {
         self.said.shrink_to_fit();
-        self.ends.shrink_to_fit();
     }
 
     /// What all of the texts say, one after the other, and where each ends.
@@ -151,7 +154,7 @@ mod tests {
             ["retri", "retrycount", "count"].map(|stem| terms.number(stem).unwrap());
         assert_eq!(found, [retry, both, retry, count, retry]);
 
-        let mut lists = Lists::default();
+        let mut lists = Lists::with_capacity(2);
         lists.push(&mut []);
         lists.push(&mut found);
         assert_eq!(lists.get(0), []);

@@ -4,7 +4,7 @@ use super::Granularity;
 use super::choice::Choice;
 use crate::reducers::content::settled_fits;
 use crate::reducers::{Cause, Draft, Part, PartId};
-use crate::relevance::{Passage, Worth, select, worth};
+use crate::relevance::{Passage, PassageList, Worth, select_by_tokens, worth_of};
 use crate::segment::Priority;
 
 /// A turn of more tokens is chosen by its lines and sentences.
@@ -15,12 +15,10 @@ pub(super) struct Passages {
     items: Vec<Item>,
 }
 
-/// Some adjacent pieces of a part, which are chosen together.
+/// Some adjacent pieces of a part, which are chosen together. There are many, and each is kept small.
 struct Item {
     part: PartId,
-    pieces: Range<usize>,
-    /// Their bytes in the part's text.
-    bytes: Range<usize>,
+    pieces: Range<u32>,
     tokens: u32,
     priority: Priority,
     is_kept: bool,
@@ -40,18 +38,19 @@ impl Passages {
             }
         }
         items.shrink_to_fit();
-        items.sort_by_key(|item| (item.part, item.pieces.start));
+        items.sort_unstable_by_key(|item| (item.part, item.pieces.start));
         Self { items }
     }
 
     /// What each of them is worth for the query of the draft.
     pub(super) fn worth(&self, draft: &Draft<'_>) -> Worth {
-        worth(&self.passages(draft), draft.query())
+        let passage = |index: usize| self.items[index].passage(draft);
+        worth_of(PassageList::new(self.items.len(), &passage), draft.query())
     }
 
     /// Those of the highest priority that fit, then those of the next one.
     pub(super) fn choose(&self, draft: &Draft<'_>, worth: &Worth, room: usize) -> Choice {
-        let kept = self.kept(draft, worth, room);
+        let kept = self.kept(worth, room);
         let mut choice = Choice::begin(draft);
         for unit in draft.units().filter(|unit| !unit.is_kept()) {
             let stays = |part: Part<'_>| kept[self.of_part(part.id())].contains(&true);
@@ -63,6 +62,7 @@ impl Passages {
                 let of_part = self.of_part(part.id());
                 let (items, kept) = (&self.items[of_part.clone()], &kept[of_part]);
                 let goes = |piece| {
+                    let piece = small(piece);
                     let at = items.partition_point(|item| item.pieces.end <= piece);
                     !kept.get(at).is_some_and(|kept| *kept && items[at].pieces.start <= piece)
                 };
@@ -76,8 +76,7 @@ impl Passages {
     }
 
     /// By item, whether it stays.
-    fn kept(&self, draft: &Draft<'_>, worth: &Worth, room: usize) -> Vec<bool> {
-        let mut passages = self.passages(draft);
+    fn kept(&self, worth: &Worth, room: usize) -> Vec<bool> {
         let mut kept: Vec<bool> = self.items.iter().map(|item| item.is_kept).collect();
         let mut tiers: Vec<Priority> = self.items.iter().map(|item| item.priority).collect();
         tiers.sort_unstable();
@@ -86,10 +85,10 @@ impl Passages {
         let must_stay: usize = self.items.iter().zip(&kept).map(is_kept).sum();
         let mut room = room.saturating_sub(must_stay);
         for tier in tiers.into_iter().rev() {
-            for (passage, item) in passages.iter_mut().zip(&self.items) {
-                passage.tokens = if item.priority == tier { item.tokens } else { u32::MAX };
-            }
-            let chosen = select(worth, &passages, &kept, room.min(u32::MAX as usize - 1) as u64);
+            let of_tier = |item: &Item| if item.priority == tier { item.tokens } else { u32::MAX };
+            let tokens = self.items.iter().map(of_tier);
+            let most = room.min(u32::MAX as usize - 1) as u64;
+            let chosen = select_by_tokens(worth, tokens, &kept, most);
             let added = self.items.iter().zip(chosen.iter().zip(&kept));
             let taken = added.filter(|(_, (now, before))| **now && !**before);
             room = room.saturating_sub(taken.map(|(item, _)| item.tokens as usize).sum());
@@ -104,34 +103,26 @@ impl Passages {
         let count = self.items[start..].iter().take_while(|item| item.part == part).count();
         start..start + count
     }
-
-    fn passages<'d>(&self, draft: &'d Draft<'_>) -> Vec<Passage<'d>> {
-        self.items.iter().map(|item| item.passage(draft)).collect()
-    }
 }
 
 impl Item {
     /// The items of a part: one, or one for each piece.
     fn all_of(part: &Part<'_>, priority: Priority, is_kept: bool, is_whole: bool) -> Vec<Self> {
         let mut items: Vec<Self> = Vec::new();
-        let mut at = 0;
         for (index, piece) in part.pieces().enumerate() {
-            let start = at;
-            at += piece.lead.len() + piece.text.len();
             if piece.is_gone {
                 continue;
             }
             let tokens = u32::try_from(piece.tokens).unwrap_or(u32::MAX);
+            let index = small(index);
             match items.last_mut().filter(|last| is_whole && last.pieces.end == index) {
                 Some(last) => {
                     last.pieces.end = index + 1;
-                    last.bytes.end = at;
                     last.tokens = last.tokens.saturating_add(tokens);
                 }
                 None => items.push(Self {
                     part: part.id(),
                     pieces: index..index + 1,
-                    bytes: start..at,
                     tokens,
                     priority,
                     is_kept,
@@ -145,7 +136,7 @@ impl Item {
         let part = draft.part(self.part);
         let segment = part.segment();
         Passage {
-            text: &part.text()[self.bytes.clone()],
+            text: part.text_of(self.pieces.start as usize..self.pieces.end as usize),
             title: segment.source().map_or("", |source| source.name()),
             speaker: segment.speaker().unwrap_or(""),
             time: segment.time().unwrap_or(""),
@@ -153,4 +144,8 @@ impl Item {
             tokens: self.tokens,
         }
     }
+}
+
+fn small(piece: usize) -> u32 {
+    u32::try_from(piece).expect("a text has fewer than 2³² pieces")
 }

@@ -23,6 +23,32 @@ pub struct Passage<'c> {
     pub tokens: u32,
 }
 
+/// Passages that are made as they are asked for, for each is larger than many a text.
+#[derive(Clone, Copy)]
+pub(crate) struct PassageList<'p, 'c> {
+    count: usize,
+    get: &'p dyn Fn(usize) -> Passage<'c>,
+}
+
+impl<'p, 'c> PassageList<'p, 'c> {
+    /// So many passages, each by its place.
+    pub(crate) fn new(count: usize, get: &'p dyn Fn(usize) -> Passage<'c>) -> Self {
+        Self { count, get }
+    }
+
+    pub(super) fn len(self) -> usize {
+        self.count
+    }
+
+    pub(super) fn get(self, index: usize) -> Passage<'c> {
+        (self.get)(index)
+    }
+
+    pub(super) fn iter(self) -> impl ExactSizeIterator<Item = Passage<'c>> + use<'p, 'c> {
+        (0..self.count).map(self.get)
+    }
+}
+
 /// What each of some passages is worth; made by [`worth`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Worth {
@@ -39,15 +65,15 @@ impl Worth {
         &self.values
     }
 
-    /// The candidates of a selection, in the order of the passages, which must be those that this
+    /// The candidates of a selection, by the tokens of the passages, which must be those that this
     /// is the worth of.
-    fn candidates(&self, passages: &[Passage<'_>]) -> Vec<Candidate<'_>> {
-        let candidate = |(index, passage): (usize, &Passage<'_>)| Candidate {
-            cost: passage.tokens.into(),
+    fn candidates(&self, tokens: impl Iterator<Item = u32>) -> Vec<Candidate<'_>> {
+        let candidate = |(index, tokens): (usize, u32)| Candidate {
+            cost: tokens.into(),
             value: self.values.get(index).copied().unwrap_or(0),
             covers: self.covers_of(index),
         };
-        passages.iter().enumerate().map(candidate).collect()
+        tokens.enumerate().map(candidate).collect()
     }
 
     fn covers_of(&self, index: usize) -> &[Cover] {
@@ -91,6 +117,11 @@ impl Worth {
 /// assert_eq!(select(&worth, &passages, &[], 20), [true, true, false, false]);
 /// ```
 pub fn worth(passages: &[Passage<'_>], query: Option<&Query>) -> Worth {
+    worth_of(PassageList::new(passages.len(), &|index| passages[index]), query)
+}
+
+/// The [`worth`] of passages that are not all there at once.
+pub(crate) fn worth_of(passages: PassageList<'_, '_>, query: Option<&Query>) -> Worth {
     let corpus = Corpus::new(passages);
     let prior = prior(&corpus, passages);
     let evidence = query.and_then(|query| evidence(&corpus, passages, query));
@@ -101,20 +132,19 @@ pub fn worth(passages: &[Passage<'_>], query: Option<&Query>) -> Worth {
 }
 
 /// What each passage is worth for the query; nothing where none of it is found.
-pub(crate) fn relevance(passages: &[Passage<'_>], query: &Query) -> Option<Worth> {
-    Some(worth(passages, Some(query))).filter(|worth| worth.ends.is_empty())
+pub(crate) fn relevance(passages: PassageList<'_, '_>, query: &Query) -> Option<Worth> {
+    Some(worth_of(passages, Some(query))).filter(|worth| worth.ends.is_empty())
 }
 
 /// Half of what a mean passage is worth besides is for its terms, where all are said first there.
-fn with_coverage(corpus: Corpus<'_>, values: Vec<u64>) -> Worth {
+fn with_coverage(corpus: Corpus, values: Vec<u64>) -> Worth {
     let mean_value = u128::from(mean(&values));
     let mean_mass = u128::from(mean(&masses(&corpus)).max(1));
     let weight = |term| {
         let weight = mean_value * u128::from(corpus.rarity(term)) / mean_mass;
         u64::try_from(weight).unwrap_or(u64::MAX)
     };
-    let weights = (0..corpus.terms.len()).filter_map(|term| u32::try_from(term).ok()).map(weight);
-    let weights = weights.collect();
+    let weights = (0..).take(corpus.terms.len()).map(weight).collect();
     let (said, ends) = corpus.lists.into_parts();
     // A cover is as large as what it is made of, and takes its place in memory.
     let covers = said.into_iter().map(|said| Cover::once(said.term)).collect();
@@ -127,10 +157,20 @@ fn with_coverage(corpus: Corpus<'_>, values: Vec<u64>) -> Worth {
 /// `worth` is that of the same passages. Where `kept` is shorter than they are, the rest is not
 /// kept. See [`Greedy`] for how it chooses.
 pub fn select(worth: &Worth, passages: &[Passage<'_>], kept: &[bool], room: u64) -> Vec<bool> {
+    select_by_tokens(worth, passages.iter().map(|passage| passage.tokens), kept, room)
+}
+
+/// The same by the tokens of the passages alone.
+pub(crate) fn select_by_tokens(
+    worth: &Worth,
+    tokens: impl Iterator<Item = u32>,
+    kept: &[bool],
+    room: u64,
+) -> Vec<bool> {
     Greedy::new(room)
         .with_features(&worth.weights)
         .with_cost_exponent(COST_EXPONENT)
-        .choose(&worth.candidates(passages), kept)
+        .choose(&worth.candidates(tokens), kept)
 }
 
 /// In sixteenths. A longer passage holds more that may be wanted, but not in proportion.

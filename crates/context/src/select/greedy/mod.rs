@@ -110,10 +110,10 @@ impl<'w> Greedy<'w> {
         mut chosen: Vec<bool>,
         mut choice: Choice,
     ) -> (Vec<bool>, u64) {
-        let mut heap: BinaryHeap<Entry> = (0..candidates.len())
-            .filter(|&index| !chosen[index])
-            .map(|index| self.entry(&choice, &candidates[index], index))
-            .collect();
+        let mut entries = Vec::with_capacity(candidates.len());
+        let open = (0..candidates.len()).filter(|&index| !chosen[index]);
+        entries.extend(open.map(|index| self.entry(&choice, &candidates[index], index)));
+        let mut heap: BinaryHeap<Entry> = entries.into();
         let mut worth = 0_u64;
         while let Some(entry) = heap.pop() {
             let index = entry.index.0;
