@@ -41,7 +41,7 @@ pub struct Segment {
     kind: Kind,
     text: Arc<str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    source: Option<Source>,
+    source: Option<Arc<Source>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     speaker: Option<Arc<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,7 +108,7 @@ impl Segment {
 
     /// States where the text was read.
     pub fn with_source(mut self, source: Source) -> Self {
-        self.source = Some(source);
+        self.source = Some(source.into());
         self
     }
 
@@ -164,7 +164,7 @@ impl Segment {
 
     /// Where the text was read, if the host said so.
     pub fn source(&self) -> Option<&Source> {
-        self.source.as_ref()
+        self.source.as_deref()
     }
 
     /// The name of who speaks, if the host said so.
