@@ -1,3 +1,4 @@
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use super::{Cause, Draft, Loss, Part, Reducer, Unit, UnitId};
@@ -38,7 +39,7 @@ impl Reducer for NearDuplicates {
     }
 
     fn reduce(&self, draft: &mut Draft<'_>) -> Result<(), ContextError> {
-        let sketches: Vec<Sketch> = draft.units().filter_map(|unit| Sketch::of(&unit)).collect();
+        let sketches: Vec<Sketch<'_>> = draft.units().filter_map(Sketch::of).collect();
         let mut following = following(&sketches);
         let mut gone: Vec<Option<usize>> = vec![None; sketches.len()];
         // From the last to the first, so that the later of two stays.
@@ -62,85 +63,71 @@ impl Reducer for NearDuplicates {
                 if gone[other].is_some() || !sketch.is_near(&sketches[other]) {
                     continue;
                 }
-                if !sketch.is_kept {
+                if !sketch.unit.is_kept() {
                     gone[at] = Some(other);
                     break;
                 }
-                if !sketches[other].is_kept {
+                if !sketches[other].unit.is_kept() {
                     gone[other] = Some(at);
                 }
             }
         }
-        for (sketch, twin) in sketches.iter().zip(gone) {
-            if let Some(twin) = twin {
-                draft.discard(sketch.unit, Cause::SimilarTo(sketches[twin].unit))?;
-            }
-        }
-        Ok(())
+        let twins = sketches.iter().zip(gone);
+        let dropped: Vec<(UnitId, UnitId)> = twins
+            .filter_map(|(sketch, twin)| Some((sketch.unit.id(), sketches[twin?].unit.id())))
+            .collect();
+        dropped.into_iter().try_for_each(|(unit, twin)| draft.discard(unit, Cause::SimilarTo(twin)))
     }
 }
 
 /// By band, for each sketch the next one that has the same in it.
-fn following(sketches: &[Sketch]) -> [Vec<Option<usize>>; BANDS] {
-    let bands: Vec<[u64; BANDS]> = sketches.iter().map(Sketch::bands).collect();
+fn following(sketches: &[Sketch<'_>]) -> [Vec<Option<usize>>; BANDS] {
     std::array::from_fn(|band| {
         let mut last_of = HashMap::new();
         let mut following = vec![None; sketches.len()];
-        for (at, bands) in bands.iter().enumerate().rev() {
-            following[at] = last_of.insert(bands[band], at);
+        for (at, sketch) in sketches.iter().enumerate().rev() {
+            following[at] = last_of.insert(sketch.bands[band], at);
         }
         following
     })
 }
 
 /// What a unit says, as a set.
-struct Sketch {
-    unit: UnitId,
-    is_kept: bool,
-    /// The hashes of its shingles, ordered and each once.
-    shingles: Vec<u64>,
+struct Sketch<'d> {
+    unit: Unit<'d>,
+    bands: [u64; BANDS],
+    /// The hashes of its shingles, ordered and each once, as soon as it is compared: few units are,
+    /// and the sets of all of them take more than their texts.
+    shingles: OnceCell<Vec<u64>>,
 }
 
-impl Sketch {
-    fn of(unit: &Unit<'_>) -> Option<Self> {
+impl<'d> Sketch<'d> {
+    fn of(unit: Unit<'d>) -> Option<Self> {
         let is_turn = unit.segments().any(|segment| segment.kind().is_turn());
         if is_turn || !unit.parts().all(|part: Part<'_>| part.is_whole()) {
             return None;
         }
-        let words: Vec<u64> = unit
-            .segments()
-            .flat_map(|segment| segment.text().split_whitespace())
-            .map(|word| hash(word.as_bytes()))
-            .collect();
-        if words.len() < FEWEST_WORDS {
-            return None;
-        }
-        let mut shingles: Vec<u64> = words.windows(WORDS_IN_SHINGLE).map(combine).collect();
-        shingles.sort_unstable();
-        shingles.dedup();
-        Some(Self { unit: unit.id(), is_kept: unit.is_kept(), shingles })
+        let words = words(&unit);
+        (words.len() >= FEWEST_WORDS).then(|| {
+            let bands = bands(words.windows(WORDS_IN_SHINGLE).map(combine));
+            Self { unit, bands, shingles: OnceCell::new() }
+        })
     }
 
-    /// The least shingle of each bin, by bands. A bin without any takes its neighbour's.
-    fn bands(&self) -> [u64; BANDS] {
-        let mut bins = [None; BINS];
-        for shingle in &self.shingles {
-            #[expect(clippy::cast_possible_truncation, reason = "it is below the number of bins")]
-            let bin = (shingle >> (u64::BITS - BINS.ilog2())) as usize;
-            // The first in the order is the least.
-            bins[bin].get_or_insert(*shingle);
-        }
-        let mut last = bins.iter().rev().flatten().next().copied().unwrap_or_default();
-        let filled: [u64; BINS] = bins.map(|bin| {
-            last = bin.unwrap_or(last);
-            last
-        });
-        let rows = BINS / BANDS;
-        std::array::from_fn(|band| combine(&filled[band * rows..(band + 1) * rows]))
+    fn shingles(&self) -> &[u64] {
+        self.shingles.get_or_init(|| {
+            let words = words(&self.unit);
+            let mut shingles: Vec<u64> = words.windows(WORDS_IN_SHINGLE).map(combine).collect();
+            shingles.sort_unstable();
+            shingles.dedup();
+            shingles
+        })
     }
 
     fn is_near(&self, other: &Self) -> bool {
-        let (mut mine, mut others) = (self.shingles.iter().peekable(), other.shingles.iter());
+        let (mine, others) = (self.shingles(), other.shingles());
+        let all = mine.len() + others.len();
+        let (mut mine, mut others) = (mine.iter().peekable(), others.iter());
         let mut shared = 0;
         let mut next = others.next();
         while let (Some(one), Some(another)) = (mine.peek(), next) {
@@ -154,9 +141,32 @@ impl Sketch {
                 }
             }
         }
-        let all = self.shingles.len() + other.shingles.len() - shared;
-        shared * 100 >= all * THRESHOLD
+        shared * 100 >= (all - shared) * THRESHOLD
     }
+}
+
+/// The hashes of the words of a unit.
+fn words(unit: &Unit<'_>) -> Vec<u64> {
+    let words = unit.segments().flat_map(|segment| segment.text().split_whitespace());
+    words.map(|word| hash(word.as_bytes())).collect()
+}
+
+/// The least shingle of each bin, by bands. A bin without any takes its neighbour's.
+fn bands(shingles: impl Iterator<Item = u64>) -> [u64; BANDS] {
+    let mut bins = [None; BINS];
+    for shingle in shingles {
+        #[expect(clippy::cast_possible_truncation, reason = "it is below the number of bins")]
+        let bin = (shingle >> (u64::BITS - BINS.ilog2())) as usize;
+        let least = bins[bin].get_or_insert(shingle);
+        *least = shingle.min(*least);
+    }
+    let mut last = bins.iter().rev().flatten().next().copied().unwrap_or_default();
+    let filled: [u64; BINS] = bins.map(|bin| {
+        last = bin.unwrap_or(last);
+        last
+    });
+    let rows = BINS / BANDS;
+    std::array::from_fn(|band| combine(&filled[band * rows..(band + 1) * rows]))
 }
 
 fn combine(hashes: &[u64]) -> u64 {
