@@ -11,8 +11,10 @@ const LONGEST_WORD: usize = 64;
 pub(super) fn each_word<'t>(text: &'t str, mut visit: impl FnMut(&'t str)) {
     let mut start = None;
     for (at, c) in text.char_indices() {
-        let alone = stands_alone(c);
-        if !alone && (c.is_alphanumeric() || c == '_') {
+        // Most characters are ASCII, and told by themselves.
+        let alone = !c.is_ascii() && stands_alone(c);
+        let is_word = if c.is_ascii() { c.is_ascii_alphanumeric() } else { c.is_alphanumeric() };
+        if !alone && (is_word || c == '_') {
             start.get_or_insert(at);
             continue;
         }
