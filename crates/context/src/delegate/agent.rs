@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use maniple_core::{AgentError, AgentExt, BaseAgent, BoxAgent, RunContext};
 
 use super::ask::Asking;
-use super::plan::{Delegation, DelegationPlan, Fixed, tokens};
+use super::fixed::Fixed;
+use super::plan::{Delegation, DelegationPlan, tokens};
 use super::request::{ContextRequest, Delegated, DelegationReport, PartRequest, Route};
 use super::specialty::Specialty;
 use crate::error::ContextError;

@@ -2,6 +2,7 @@
 
 mod agent;
 mod ask;
+mod fixed;
 mod plan;
 mod request;
 mod shares;
