@@ -114,15 +114,6 @@ pub enum ContextError {
         /// What was given as the high-water mark.
         high: f64,
     },
-    /// The snapshot of a [`LiveContext`](crate::LiveContext) has a format that this version cannot
-    /// read.
-    #[error("the snapshot has format {found}, and this version reads format {known}")]
-    SnapshotFormat {
-        /// Its format.
-        found: u32,
-        /// The format that can be read.
-        known: u32,
-    },
     /// The snapshot of a [`LiveContext`](crate::LiveContext) contradicts itself.
     #[error("the snapshot says that {sent} segments were sent, and holds {segments}")]
     SnapshotDamaged {

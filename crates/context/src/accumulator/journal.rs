@@ -2,6 +2,7 @@
 
 use maniple_core::{AgentError, Fact, Key, Payload, Record, RunContext};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{AccumulatorError, ContextAccumulator, Finding};
 
@@ -88,10 +89,18 @@ fn is_ours(key: &Key) -> bool {
 }
 
 /// The form in which findings are kept, in records and by hosts.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 pub(super) struct Form {
     version: u32,
     findings: Vec<Finding>,
+}
+
+/// Findings of any format, whatever a later one may say.
+#[derive(Deserialize)]
+pub(super) struct Versioned {
+    version: u32,
+    #[serde(default)]
+    findings: Value,
 }
 
 impl From<ContextAccumulator> for Form {
@@ -100,23 +109,25 @@ impl From<ContextAccumulator> for Form {
     }
 }
 
-impl TryFrom<Form> for ContextAccumulator {
-    type Error = NewerFormat;
+impl TryFrom<Versioned> for ContextAccumulator {
+    type Error = Unreadable;
 
-    fn try_from(Form { version, findings }: Form) -> Result<Self, NewerFormat> {
-        if version == VERSION {
-            Ok(findings.into_iter().collect())
-        } else {
-            Err(NewerFormat { version })
+    fn try_from(Versioned { version, findings }: Versioned) -> Result<Self, Unreadable> {
+        if version != VERSION {
+            return Err(Unreadable::Format { version });
         }
+        let findings: Vec<Finding> = serde_json::from_value(findings)?;
+        Ok(findings.into_iter().collect())
     }
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "the findings are of format {version}, and this version of maniple-context reads format \
-     {VERSION}: use the one that wrote them"
-)]
-pub(super) struct NewerFormat {
-    version: u32,
+pub(super) enum Unreadable {
+    #[error(
+        "the findings are of format {version}, and this version of maniple-context reads format \
+         {VERSION}: use the one that wrote them"
+    )]
+    Format { version: u32 },
+    #[error(transparent)]
+    Findings(#[from] serde_json::Error),
 }

@@ -18,7 +18,7 @@ pub use inject::{Injection, InjectionReport, Injector, Weighed};
 pub use tiers::{Tier, Tiers};
 
 use crate::segment::SegmentId;
-use journal::Form;
+use journal::{Form, Versioned};
 
 /// What the phases of a workflow have found, for the phases that follow.
 ///
@@ -78,7 +78,7 @@ use journal::Form;
 /// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(try_from = "Form", into = "Form")]
+#[serde(try_from = "Versioned", into = "Form")]
 pub struct ContextAccumulator {
     /// In the order of adding.
     findings: Vec<Finding>,

@@ -20,7 +20,7 @@ use crate::segment::Segment;
 use crate::share::Share;
 use compact::compact;
 use recorded::{Occasion, Recorded, keep_originals};
-use snapshot::FORMAT;
+use snapshot::{FORMAT, State};
 use window::Window;
 
 /// A transcript that grows turn by turn, within a window.
@@ -122,9 +122,28 @@ pub struct Kept {
 
 /// Where a compaction begins and ends, as shares of the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "AnyMarks")]
 struct Marks {
     low: Share,
     high: Share,
+}
+
+/// Marks that may lie anywhere.
+#[derive(Deserialize)]
+struct AnyMarks {
+    low: Share,
+    high: Share,
+}
+
+impl TryFrom<AnyMarks> for Marks {
+    type Error = &'static str;
+
+    fn try_from(AnyMarks { low, high }: AnyMarks) -> Result<Self, Self::Error> {
+        if low.is_none() || low >= high {
+            return Err("the low-water mark has to be above 0, and below the high-water mark");
+        }
+        Ok(Self { low, high })
+    }
 }
 
 impl LiveContext {
@@ -151,8 +170,8 @@ impl LiveContext {
     /// # Errors
     /// [`ContextError::NoMarks`] unless 0 < `low` < `high` ≤ 1, in millionths.
     pub fn with_marks(mut self, low: f64, high: f64) -> Result<Self, ContextError> {
-        let marks = Share::new(low).and_then(|low| Ok(Marks { low, high: Share::new(high)? }));
-        let marks = marks.ok().filter(|marks| !marks.low.is_none() && marks.low < marks.high);
+        let marks = Share::new(low).and_then(|low| Ok(AnyMarks { low, high: Share::new(high)? }));
+        let marks = marks.ok().and_then(|marks| Marks::try_from(marks).ok());
         self.marks = marks.ok_or(ContextError::NoMarks { low, high })?;
         Ok(self)
     }
@@ -167,7 +186,8 @@ impl LiveContext {
     /// [`PairReused`](ContextError::PairReused), as far as the window goes: ids and pairs that have left
     /// it are free again.
     pub fn push(&mut self, segment: Segment) -> Result<(), ContextError> {
-        self.unreduced += self.window.push(segment, &**self.optimizer.counter())?;
+        let tokens = self.window.push(segment, &**self.optimizer.counter())?;
+        self.unreduced = self.unreduced.saturating_add(tokens);
         Ok(())
     }
 
@@ -204,7 +224,7 @@ impl LiveContext {
         if !self.is_due() {
             return Ok(self.send(None)?);
         }
-        let turn = self.turns + 1;
+        let turn = self.turns.saturating_add(1);
         let window = self.window.segments();
         let occasion = Occasion { turn, tokens: self.window.tokens(), window };
         let ran = AtomicBool::new(false);
@@ -252,13 +272,15 @@ impl LiveContext {
     pub fn snapshot(&self) -> LiveSnapshot {
         LiveSnapshot {
             format: FORMAT,
-            encoding: self.optimizer.counter().encoding().into(),
-            marks: self.marks,
-            sent: self.sent.segments,
-            compacted: self.compacted,
-            turns: self.turns,
-            unreduced: self.unreduced,
-            segments: self.window.segments().to_vec(),
+            state: State {
+                encoding: self.optimizer.counter().encoding().into(),
+                marks: self.marks,
+                sent: self.sent.segments,
+                compacted: self.compacted,
+                turns: self.turns,
+                unreduced: self.unreduced,
+                segments: self.window.segments().to_vec(),
+            },
         }
     }
 
@@ -268,16 +290,12 @@ impl LiveContext {
     /// is in the window is counted anew. What has left it remains counted as it was.
     ///
     /// # Errors
-    /// [`SnapshotFormat`](ContextError::SnapshotFormat) where a later version wrote it;
     /// [`SnapshotDamaged`](ContextError::SnapshotDamaged), and the errors of [`push`](Self::push), where
     /// it contradicts itself.
     pub fn restore(
         optimizer: Arc<ContextOptimizer>,
-        snapshot: LiveSnapshot,
+        LiveSnapshot { state: snapshot, .. }: LiveSnapshot,
     ) -> Result<Self, ContextError> {
-        if snapshot.format != FORMAT {
-            return Err(ContextError::SnapshotFormat { found: snapshot.format, known: FORMAT });
-        }
         let counter = &**optimizer.counter();
         let window = Window::of(snapshot.segments, counter)?;
         let segments = snapshot.sent;
@@ -308,7 +326,7 @@ impl LiveContext {
     fn is_due(&self) -> bool {
         let budget = self.optimizer.budget();
         let high = self.marks.high.of(budget).max(1);
-        let gained = self.compacted + high.saturating_sub(self.low());
+        let gained = self.compacted.saturating_add(high.saturating_sub(self.low()));
         self.window.tokens() > high.max(gained).min(budget)
     }
 
@@ -347,7 +365,7 @@ impl LiveContext {
                 Some(report)
             }
         };
-        self.turns += 1;
+        self.turns = self.turns.saturating_add(1);
         let segments = self.window.segments();
         let tokens = self.window.tokens();
         self.sent = Kept { segments: segments.len(), tokens };

@@ -1,6 +1,6 @@
 //! What is refused.
 
-use maniple_context::{ContextError, Kind, Priority, Segment};
+use maniple_context::{ContextError, Kind, LiveContext, LiveSnapshot, Priority, Segment};
 
 use crate::transcripts::{live, numbered, optimizer};
 
@@ -114,15 +114,11 @@ fn a_snapshot_that_contradicts_itself_is_refused() {
         let mut json = json.clone();
         change(&mut json);
         let snapshot = serde_json::from_value(json).unwrap();
-        maniple_context::LiveContext::restore(optimizer(1_000), snapshot)
+        LiveContext::restore(optimizer(1_000), snapshot)
     };
     assert!(restored(&|_| {}).is_ok());
     match restored(&|json| json["sent"] = 2.into()) {
         Err(ContextError::SnapshotDamaged { sent: 2, segments: 1 }) => {}
-        other => panic!("{other:?}"),
-    }
-    match restored(&|json| json["format"] = 2.into()) {
-        Err(ContextError::SnapshotFormat { found: 2, known: 1 }) => {}
         other => panic!("{other:?}"),
     }
     let twice = |json: &mut serde_json::Value| {
@@ -130,7 +126,42 @@ fn a_snapshot_that_contradicts_itself_is_refused() {
         json["segments"].as_array_mut().unwrap().push(first);
     };
     assert!(matches!(restored(&twice), Err(ContextError::DuplicateId { .. })));
-    let mut marks = json.clone();
-    marks["marks"]["low"] = 1_000_001.into();
-    assert!(serde_json::from_value::<maniple_context::LiveSnapshot>(marks).is_err());
+    // Marks that `with_marks` would not take.
+    for (low, high) in [(1_000_001, 1_000_002), (0, 500_000), (500_000, 500_000), (2, 1)] {
+        let mut marks = json.clone();
+        marks["marks"] = serde_json::json!({"low": low, "high": high});
+        let refused = serde_json::from_value::<LiveSnapshot>(marks);
+        assert!(refused.is_err(), "{low} and {high}");
+    }
+}
+
+#[test]
+fn a_snapshot_of_a_later_format_is_refused_by_its_number_whatever_else_it_says() {
+    let mut later = serde_json::to_value(live(1_000).snapshot()).unwrap();
+    later["format"] = 2.into();
+    for segments in [serde_json::json!([]), serde_json::json!({"kept": "elsewhere"})] {
+        later["segments"] = segments;
+        let error = serde_json::from_value::<LiveSnapshot>(later.clone()).unwrap_err().to_string();
+        assert!(error.starts_with("the snapshot is of format 2"), "{error}");
+    }
+    assert!(serde_json::from_str::<LiveSnapshot>(r#"{"segments":[]}"#).is_err());
+}
+
+#[test]
+fn a_snapshot_with_counts_beyond_all_reason_neither_panics_nor_stops() {
+    let mut live = live(1_000);
+    live.push(Segment::new("a", Kind::User, "one")).unwrap();
+    live.turn(None).unwrap();
+    let json = serde_json::to_value(live.snapshot()).unwrap();
+    for name in ["compacted", "turns", "unreduced"] {
+        let mut json = json.clone();
+        json[name] = usize::MAX.into();
+        let snapshot = serde_json::from_value(json).unwrap();
+        let mut live = LiveContext::restore(optimizer(1_000), snapshot).unwrap();
+        for n in 0..60 {
+            let text = numbered("the table", 7);
+            live.push(Segment::new(format!("s{n}"), Kind::User, text)).unwrap();
+            assert!(live.turn(None).unwrap().tokens <= 1_000, "{name}");
+        }
+    }
 }
