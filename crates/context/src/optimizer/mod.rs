@@ -128,7 +128,7 @@ impl ContextOptimizer {
         }
         // What must stay is all that more than the budget can ask for.
         let target = self.min_reduction.less(before).min(budget).max(pinned);
-        let seal = Seal::of(segments, self);
+        let seal = Seal::of(segments, self, budget);
         let reducers = if before <= target || seal.is_known(&*self.recall)? {
             Vec::new()
         } else {
@@ -136,7 +136,7 @@ impl ContextOptimizer {
             self.run_reducers(&mut draft, most_loss)?
         };
         let reduced = self.finish(budget, before, &draft, reducers)?;
-        Seal::of(&reduced.segments, self).keep(&*self.recall)?;
+        Seal::of(&reduced.segments, self, budget).keep(&*self.recall)?;
         match reduced.report.after.checked_sub(budget).filter(|excess| *excess > 0) {
             Some(excess) => Err(ContextError::BudgetNotMet { reached: Box::new(reduced), excess }),
             None => Ok(reduced),

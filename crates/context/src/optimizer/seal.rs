@@ -10,7 +10,7 @@ use crate::segment::Segment;
 pub(super) struct Seal(Option<Arc<str>>);
 
 impl Seal {
-    pub(super) fn of(segments: &[Segment], optimizer: &ContextOptimizer) -> Self {
+    pub(super) fn of(segments: &[Segment], optimizer: &ContextOptimizer, budget: usize) -> Self {
         if optimizer.min_reduction.is_none() && !optimizer.is_lossless {
             return Self(None);
         }
@@ -21,8 +21,7 @@ impl Seal {
         said.sort_unstable();
         let reducers: Vec<&str> = optimizer.reducers.iter().map(|reducer| reducer.name()).collect();
         let seal = format!(
-            "reduced to {} tokens of {} and by {} with {}: {}",
-            optimizer.budget,
+            "reduced to {budget} tokens of {} and by {} with {}: {}",
             optimizer.counter.encoding(),
             optimizer.min_reduction,
             reducers.join(", "),

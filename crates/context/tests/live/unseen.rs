@@ -219,3 +219,20 @@ fn what_loses_nothing_goes_as_low_as_it_can() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn what_an_optimizer_has_reduced_to_the_window_is_compacted_all_the_same() {
+    let optimizer = maniple_context::ContextOptimizer::builder(std::sync::Arc::new(Words), 1_000)
+        .with_min_reduction(0.1)
+        .build()
+        .unwrap();
+    let history: Vec<Segment> = (0..30)
+        .map(|n| Segment::new(format!("m{n}"), Kind::User, numbered(&format!("m{n}"), 6)))
+        .collect();
+    let reduced = optimizer.optimize(&history, None).unwrap();
+    assert!(reduced.report.after > 850, "{}", reduced.report.after);
+    let mut live = LiveContext::new(std::sync::Arc::new(optimizer));
+    reduced.segments.into_iter().try_for_each(|segment| live.push(segment)).unwrap();
+    let turn = live.turn(None).unwrap();
+    assert!(turn.compaction.is_some() && turn.tokens <= 450, "{}", turn.tokens);
+}
