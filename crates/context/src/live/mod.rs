@@ -2,13 +2,12 @@
 
 mod compact;
 mod recorded;
+mod run;
 mod snapshot;
 mod window;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use maniple_core::{AgentError, Effect, RunContext};
 use serde::{Deserialize, Serialize};
 
 pub use snapshot::LiveSnapshot;
@@ -19,7 +18,7 @@ use crate::relevance::Query;
 use crate::segment::Segment;
 use crate::share::Share;
 use compact::compact;
-use recorded::{Occasion, Recorded, keep_originals};
+use run::Unfilled;
 use snapshot::{FORMAT, State};
 use window::Window;
 
@@ -92,6 +91,7 @@ pub struct LiveContext {
     compacted: usize,
     turns: u64,
     unreduced: usize,
+    unfilled: Option<Unfilled>,
 }
 
 /// What is sent in one turn.
@@ -159,6 +159,7 @@ impl LiveContext {
             compacted: 0,
             turns: 0,
             unreduced: 0,
+            unfilled: None,
         }
     }
 
@@ -202,45 +203,6 @@ impl LiveContext {
     pub fn turn(&mut self, query: Option<&Query>) -> Result<Turn<'_>, ContextError> {
         let compacted = if self.is_due() { Some(self.compact(query)?) } else { None };
         self.send(compacted)
-    }
-
-    /// What is sent now, as [`turn`](Self::turn) says, as a part of a run.
-    ///
-    /// A compaction is a step of `cx`, named by the number of the turn. What it came to is recorded, and
-    /// adopted on a replay even where this version would compact otherwise. A recall store that does not
-    /// have what was left out, such as one in the memory of another process, is filled again. Where no
-    /// compaction runs there is no step.
-    ///
-    /// # Errors
-    /// Those of [`turn`](Self::turn), classed, and of [`RunContext::step`]. Nothing has changed then.
-    ///
-    /// # Cancel safety
-    /// Dropped, nothing has changed, and the same call can be made again.
-    pub async fn turn_in(
-        &mut self,
-        query: Option<&Query>,
-        cx: &RunContext,
-    ) -> Result<Turn<'_>, AgentError> {
-        if !self.is_due() {
-            return Ok(self.send(None)?);
-        }
-        let turn = self.turns.saturating_add(1);
-        let window = self.window.segments();
-        let occasion = Occasion { turn, tokens: self.window.tokens(), window };
-        let ran = AtomicBool::new(false);
-        let body = |_, _| async {
-            let reduced = self.compact(query)?;
-            ran.store(true, Ordering::Relaxed);
-            Ok(Recorded::of(reduced, &self.window))
-        };
-        // A turn that is asked for again has the same name, so that the next one has its own.
-        let name = format!("compact-{turn}");
-        let recorded: Recorded = cx.step(&name, Effect::Idempotent, occasion, body).await?;
-        let reduced = recorded.read(&self.window)?;
-        if !ran.into_inner() {
-            self.refill(&reduced.report, query)?;
-        }
-        Ok(self.send(Some(reduced))?)
     }
 
     /// What is in the window, in order: what was sent last, and what was pushed since.
@@ -312,6 +274,7 @@ impl LiveContext {
             compacted: if is_same { snapshot.compacted } else { 0 },
             turns: snapshot.turns,
             unreduced: snapshot.unreduced,
+            unfilled: None,
             window,
             optimizer,
         })
@@ -332,18 +295,6 @@ impl LiveContext {
 
     fn compact(&self, query: Option<&Query>) -> Result<ReducedContext, ContextError> {
         compact(&self.optimizer, &self.window, self.sent.segments, self.low(), query)
-    }
-
-    /// Has the recall store keep what a recorded compaction left out.
-    fn refill(&self, report: &Report, query: Option<&Query>) -> Result<(), ContextError> {
-        if keep_originals(report, &self.window, &**self.optimizer.recall_store())? {
-            return Ok(());
-        }
-        match self.compact(query) {
-            Err(error @ ContextError::Recall { .. }) => Err(error),
-            // What is recorded holds, whatever this version makes of it.
-            _ => Ok(()),
-        }
     }
 
     /// Takes what a compaction has left, if one ran, and sends what there is.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use maniple_context::reducers::Selection;
-use maniple_context::{ContextOptimizer, Handle, LiveContext, Segment};
+use maniple_context::{ContextOptimizer, Handle, LiveContext, MemoryRecall, RecallStore, Segment};
 use maniple_core::{AgentError, Class, Journal, MemoryJournal, Run, RunContext, agent_fn};
 
 use crate::failing::Failing;
@@ -167,4 +167,34 @@ async fn a_snapshot_in_a_journal_goes_on_where_it_was() {
         whole.turn(None).unwrap();
     }
     assert_eq!(restored.snapshot(), whole.snapshot());
+}
+
+/// The optimizer of a later version, which makes other choices.
+fn later(store: Arc<dyn RecallStore>) -> Arc<ContextOptimizer> {
+    let builder = ContextOptimizer::builder(Arc::new(Words), WINDOW);
+    let builder = builder.with_reducer(Selection::of_segments());
+    Arc::new(builder.with_recall_store(store).build().unwrap())
+}
+
+#[tokio::test]
+async fn a_later_version_sends_what_was_sent_although_the_store_failed_before_it() {
+    let journal = MemoryJournal::new();
+    let failing = ContextOptimizer::builder(Arc::new(Words), WINDOW);
+    let failing = failing.with_recall_store(Arc::new(Failing::new(9))).build().unwrap();
+    let first = process(&journal, Arc::new(failing)).await;
+    assert!(first.failures > 2);
+    let second = process(&journal, later(Arc::new(MemoryRecall::new()))).await;
+    assert!(first.turns == second.turns);
+    assert_eq!(second.failures, 0);
+}
+
+#[tokio::test]
+async fn a_later_version_sends_what_was_sent_although_its_store_fails() {
+    let journal = MemoryJournal::new();
+    let first = process(&journal, optimizer(WINDOW)).await;
+    let records = journal.load().await.unwrap().len();
+    let second = process(&journal, later(Arc::new(Failing::new(101)))).await;
+    assert!(first.turns == second.turns && second.failures > 1, "{}", second.failures);
+    // But for the end of the second attempt, nothing was added.
+    assert!(journal.load().await.unwrap().len() <= records + 2);
 }
