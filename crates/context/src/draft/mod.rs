@@ -257,10 +257,10 @@ impl<'c> Draft<'c> {
         Ok(self.replace_if_smaller(part, shorter.0))
     }
 
-    /// From here on reduces to so many tokens, of which markers may take a fiftieth.
-    pub(crate) fn aim(&mut self, target: usize, marking: Marking) {
+    /// From here on reduces to so many tokens, of which markers may take a fiftieth of `whole`.
+    pub(crate) fn aim(&mut self, target: usize, whole: usize, marking: Marking) {
         self.task.reserve = match marking {
-            Marking::Marked => target / 50,
+            Marking::Marked => target.min(whole / 50),
             Marking::Unmarked => 0,
         };
         self.task.budget = target;

@@ -132,7 +132,7 @@ impl ContextOptimizer {
         let reducers = if before <= target || seal.is_known(&*self.recall)? {
             Vec::new()
         } else {
-            draft.aim(target, self.marking);
+            draft.aim(target, target, self.marking);
             self.run_reducers(&mut draft, most_loss)?
         };
         let reduced = self.finish(budget, before, &draft, reducers)?;
@@ -154,7 +154,8 @@ impl ContextOptimizer {
         let task = Task { budget, reserve: 0, query, going: Going::Muted };
         let mut draft = Draft::new(segments, &*self.counter, task)?;
         let before = draft.tokens();
-        draft.aim(budget, self.marking);
+        // A result of which nothing else stays has to say that there was one.
+        draft.aim(budget, self.budget, self.marking);
         let reducers = self.run_reducers(&mut draft, Loss::Lossy)?;
         self.finish(budget, before, &draft, reducers)
     }

@@ -1,6 +1,6 @@
 //! What no model has seen yet stays, and compactions wait for something to gain.
 
-use maniple_context::{ContextError, Handle, Kind, LiveContext, Segment, TokenCounter};
+use maniple_context::{ContextError, Handle, Kind, LiveContext, Marker, Segment, TokenCounter};
 
 use crate::transcripts::{Words, live, numbered, optimizer, tokens};
 
@@ -96,6 +96,25 @@ fn of_giants_for_whose_lines_there_is_no_room_none_vanishes() {
     for n in 0..6 {
         assert!(text(&live, &format!("c-giant{n}")).is_some(), "{n}");
         assert!(text(&live, &format!("r-giant{n}")).is_some(), "{n}");
+    }
+}
+
+#[test]
+fn a_result_of_which_no_line_stays_says_where_it_is() {
+    for window in [1_000, 2_000, 4_000] {
+        let mut live = live(window);
+        for n in 0..40 {
+            // One line, of which nothing fits.
+            let giant = format!("giant{n} has a row and ").repeat(window) + "\n";
+            answered(&mut live, &format!("giant{n}"), &giant);
+            let optimizer = live.optimizer().clone();
+            assert!(live.turn(None).unwrap().compaction.is_some());
+            let left = text(&live, &format!("r-giant{n}")).unwrap();
+            let marker = Marker::all_in(left).last();
+            let (_, marker) = marker.unwrap_or_else(|| panic!("{window}: {left:?}"));
+            let handle = optimizer.recall_store().candidates(marker.handle()).unwrap()[0];
+            assert!(giant.contains(&*optimizer.recall(&handle).unwrap()));
+        }
     }
 }
 
