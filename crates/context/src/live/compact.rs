@@ -90,6 +90,7 @@ fn reduce(
     query: Option<&Query>,
 ) -> Result<ReducedContext, ContextError> {
     let window = optimizer.budget();
+    let low = low.min(without_most_markers(optimizer, segments));
     let reduced = match optimizer.optimize_to(low, segments, query) {
         Err(ContextError::PinnedExceedsBudget { pinned, .. }) if pinned <= window => {
             optimizer.optimize_to(window.min(pinned + pinned / 50), segments, query)
@@ -109,6 +110,17 @@ fn reduce(
         Err(ContextError::PinnedExceedsBudget { pinned, .. }) => Err(too_much(pinned, window)),
         reduced => reduced,
     }
+}
+
+/// The tokens of segments, less those by which the markers in them exceed a fiftieth of the window: a
+/// reduction to that lets the oldest markers go, and nothing else.
+fn without_most_markers(optimizer: &ContextOptimizer, segments: &[Segment]) -> usize {
+    let counter = &**optimizer.counter();
+    let tokens = segments.iter().map(|segment| segment.tokens(counter)).sum::<usize>();
+    let markers = segments.iter().flat_map(|segment| Marker::all_in(segment.text()));
+    let of_markers = markers.map(|(_, marker)| counter.count(&format!("{marker}\n")));
+    let excess = of_markers.sum::<usize>().saturating_sub(optimizer.budget() / 50);
+    tokens.saturating_sub(excess).max(1)
 }
 
 fn too_much(pinned: usize, budget: usize) -> ContextError {

@@ -114,6 +114,9 @@ fn a_result_of_which_no_line_stays_says_where_it_is() {
             let (_, marker) = marker.unwrap_or_else(|| panic!("{window}: {left:?}"));
             let handle = optimizer.recall_store().candidates(marker.handle()).unwrap()[0];
             assert!(giant.contains(&*optimizer.recall(&handle).unwrap()));
+            let all = live.segments().iter().flat_map(|segment| Marker::all_in(segment.text()));
+            let all = all.map(|(_, marker)| Words.count(&marker.to_string())).sum::<usize>();
+            assert!(all <= window / 50, "{window}: {all} tokens of markers");
         }
     }
 }
