@@ -258,6 +258,27 @@ async fn an_import_that_was_cut_short_goes_on_where_it_stopped() {
     }
 }
 
+/// As whoever is killed leaves it, between the directory and the header of a session.
+#[tokio::test]
+async fn an_import_that_came_to_no_header_begins_again() {
+    let from = World::in_memory();
+    let bundle = from.sessions.create(meta()).await.unwrap();
+    bundle.append(note("a")).await.unwrap();
+    let text = exported(&bundle.view()).await;
+    for left in [&[][..], &["lock"], &["lock", "epoch", "new"]] {
+        let there = World::in_files();
+        let dir = there.dir().join(bundle.id().to_string());
+        std::fs::create_dir_all(&dir).unwrap();
+        for name in left {
+            std::fs::write(dir.join(name), "").unwrap();
+        }
+        assert!(is_empty(&there.sessions).await);
+        assert_eq!(import(&there.sessions, &text).await.unwrap(), bundle.id(), "{left:?}");
+        let copy = there.sessions.remount(bundle.id()).await.unwrap();
+        assert_eq!(copy.verify().await.unwrap(), bundle.verify().await.unwrap());
+    }
+}
+
 #[tokio::test]
 async fn an_export_says_when_it_cannot_be_written() {
     struct Full;

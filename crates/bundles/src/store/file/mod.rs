@@ -90,7 +90,7 @@ impl FileStore {
 
     fn create_held(&self, new: &NewSession<'_>) -> Result<Box<dyn SessionWriter>, BundleError> {
         let place = self.place(new.id)?;
-        if files::exists(&*self.disk, place.dir())? {
+        if files::exists(&*self.disk, place.dir())? && !is_begun(&place)? {
             return Err(BundleError::AlreadyExists { id: new.id });
         }
         if let Some(parent) = new.parent() {
@@ -272,6 +272,15 @@ fn require_header(place: &Place) -> Result<Header, BundleError> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// Whether a session that there is not was begun: whoever made its directory did not come to write its
+/// header, and does not any more, since the store is held.
+fn is_begun(place: &Place) -> Result<bool, BundleError> {
+    if files::exists(place.disk(), &place.document(Document::Tombstone))? {
+        return Ok(false);
+    }
+    Ok(matches!(require_header(place), Err(BundleError::NotFound { .. })))
 }
 
 fn require_not_deleted(place: &Place) -> Result<(), BundleError> {
