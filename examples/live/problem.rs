@@ -18,7 +18,7 @@ pub(crate) enum Problem {
     #[error("{name} is no transcript: {source}")]
     Messages { name: String, source: MessageError },
     #[error(
-        "{name} has {messages} messages, and none is an answer of the assistant to something before \
+        "no message of {name}, {messages} in all, is an answer of the assistant to something before \
          it: there is no turn to replay"
     )]
     NoTurn { name: String, messages: usize },

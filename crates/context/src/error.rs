@@ -77,8 +77,9 @@ pub enum ContextError {
         /// Where the second one stands.
         second: usize,
     },
-    /// A tool result belongs to no call, or stands before it.
-    #[error("no call stands before the tool result {id:?}: keep a call and its result together")]
+    /// A tool result belongs to no call, or stands before it; or its call has left the window with a
+    /// result that it already had.
+    #[error("no call stands before the tool result {id:?}: keep a call and its results together")]
     ResultWithoutCall {
         /// The result.
         id: SegmentId,

@@ -46,8 +46,8 @@ fn what_is_no_transcript_is_told_with_exit_code_1() {
         (r#"{"answer": 42}"#, "give an array of them, or an object"),
         (r#"["x"]"#, "$[0]"),
         (r#"[{"role":"boss","content":"x"}]"#, "$[0].role is the unknown role \"boss\""),
-        ("[]", "has 0 messages, and none is an answer"),
-        (r#"[{"role":"user","content":"x"}]"#, "has 1 messages, and none is an answer"),
+        ("[]", ", 0 in all, is an answer"),
+        (r#"[{"role":"user","content":"x"}]"#, ", 1 in all, is an answer"),
         (r#"[{"role":"assistant","content":"x"}]"#, "there is no turn to replay"),
     ];
     for (json, says) in cases {
