@@ -72,7 +72,7 @@ fn a_result_without_its_call() {
         let error = refusal(context);
         assert_eq!(
             error.to_string(),
-            r#"no call stands before the tool result "r": keep a call and its result together"#
+            r#"no call stands before the tool result "r": keep a call and its results together"#
         );
     }
 }
