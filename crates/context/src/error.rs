@@ -14,7 +14,7 @@ pub enum ContextError {
     #[error("cannot reduce to a budget of 0 tokens: give at least 1")]
     ZeroBudget,
     /// A share is a number between 0 and 1.
-    #[error("cannot reduce by a share of {share}: give a number between 0 and 1")]
+    #[error("a share of {share} is none: give a number between 0 and 1")]
     NoShare {
         /// What was given.
         share: f64,
