@@ -22,8 +22,9 @@ const ANSWER: usize = 10;
 ///
 /// A context above a threshold, a share of the window, is divided into topics: what has a source by
 /// the folders that it lies in, a conversation where it turns to something else, and anything else by
-/// what it is. The largest topics go first, of equals the earliest, and no more than it takes. Small
-/// neighbours are one part, and what is too large for one is several in a row. A call and its result
+/// what it is. The largest topics go first, of equals the earliest, and no more than it takes for what
+/// is kept to be within the threshold, and to leave the answers what they need of the window, up to
+/// half of it. Small neighbours are one part, and what is too large for one is several in a row. A call and its result
 /// are never parted.
 ///
 /// A part may take as much of the window as the threshold permits beside the requirements: what is
@@ -208,7 +209,9 @@ impl Delegation {
         let mut after = before;
         let mut chosen: Vec<(Topic, Specialty)> = Vec::new();
         for candidate in candidates {
-            if after <= threshold {
+            // A threshold above half of the window would leave the answers no room.
+            let answers = (answer * chosen.len()).min(self.window / 2);
+            if after <= threshold.min(self.window - answers) {
                 break;
             }
             after -= candidate.0.tokens;
