@@ -33,7 +33,11 @@ impl Specialty {
             kind => kind,
         };
         match kind {
-            Kind::Code => Self::Code(Language::of(name, segment.text())),
+            Kind::Code => Self::Code(match Language::of(name, segment.text()) {
+                // One language, and one specialist for it, with markup and without.
+                Language::Tsx => Language::TypeScript,
+                language => language,
+            }),
             Kind::Log => Self::Logs,
             Kind::Json => Self::Data,
             Kind::User | Kind::Assistant | Kind::ToolCall => Self::Conversation,
