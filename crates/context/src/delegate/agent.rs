@@ -218,8 +218,16 @@ where
         let query = question.map(Query::new);
         let query = query.as_ref();
 
+        // Nobody is asked, and paid, for what cannot be given on.
+        let (staying, budget) =
+            (tokens(fixed.staying(&segments), counter), self.optimizer.budget());
+        if let Some(excess) = staying.checked_sub(budget).filter(|excess| *excess > 0) {
+            return Err(
+                ContextError::PinnedExceedsBudget { pinned: staying, budget, excess }.into()
+            );
+        }
         // What must stay is all that more than the threshold can ask for.
-        let target = threshold.max(tokens(fixed.staying(&segments), counter)).max(1);
+        let target = threshold.max(staying).max(1);
         let required: Vec<Segment> = fixed.requirements(&segments).cloned().collect();
         let condensed = keeping(&required, &segments, |pinned| {
             match self.optimizer.condense_to(target, pinned, query) {
@@ -235,6 +243,7 @@ where
 
         let has_specialist = |specialty| self.specialist(specialty).is_some();
         let plan = self.delegation.plan_for(&segments, has_specialist)?;
+        report.excess = plan.as_ref().map_or(0, |plan| plan.excess);
         let (merged, kept) = match plan.filter(|plan| !plan.parts.is_empty()) {
             Some(plan) => {
                 report.route = Route::Delegated;
@@ -245,10 +254,9 @@ where
             }
             None => (segments, required),
         };
-        if tokens(&merged, counter) <= self.optimizer.budget() {
+        if tokens(&merged, counter) <= budget {
             return Ok(merged);
         }
-        let budget = self.optimizer.budget();
         let reduced =
             keeping(&kept, &merged, |pinned| self.optimizer.optimize_to(budget, pinned, query))?;
         report.reductions.push(reduced.report);

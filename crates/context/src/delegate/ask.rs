@@ -125,7 +125,8 @@ impl Asking<'_> {
     }
 
     /// The tokens of the share, and of cost and calls, where they are limited, as much of what remains as
-    /// the share is of all shares and the window, which is for who asks.
+    /// the share is of all shares and the window, which is for who asks. A call cannot be divided: where
+    /// there is one for each part, each has one, and its share of the others.
     fn limit_of(&self, part: &Part, remaining: Budget) -> Budget {
         let whole = (self.plan.shares() + self.plan.window) as u128;
         let of = |amount: u64| match amount {
@@ -133,10 +134,14 @@ impl Asking<'_> {
             _ => u64::try_from(u128::from(amount) * part.share as u128 / whole.max(1))
                 .unwrap_or(amount),
         };
+        let calls = match remaining.calls.checked_sub(self.plan.parts.len() as u64) {
+            Some(others) if remaining.calls < u64::MAX => 1 + of(others),
+            _ => of(remaining.calls),
+        };
         Budget::UNLIMITED
             .with_tokens(part.share as u64)
             .with_cost_micros(of(remaining.cost_micros))
-            .with_calls(of(remaining.calls))
+            .with_calls(calls)
     }
 
     /// What a specialist is given. What is more than the share leaves room for is reduced.
@@ -165,7 +170,7 @@ impl Asking<'_> {
 
     /// What the report says of the parts before any has begun.
     pub(super) fn announce(&self, report: &mut DelegationReport) {
-        (report.kept, report.excess) = (self.plan.after, self.plan.excess);
+        report.kept = self.plan.after;
         report.parts = self.plan.parts.iter().map(PartReport::of).collect();
     }
 }

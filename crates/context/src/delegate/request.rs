@@ -85,7 +85,7 @@ pub struct DelegationReport {
     pub parts: Vec<PartReport>,
     /// Where there are parts, the tokens of what the agent kept for itself.
     pub kept: usize,
-    /// By how many tokens what the agent kept for itself exceeds the threshold, because nothing else
+    /// By how many tokens what no specialist answers for exceeds the threshold, because nothing else
     /// could be separated.
     pub excess: usize,
 }

@@ -4,6 +4,7 @@
 mod answers;
 mod contexts;
 mod durable;
+mod edges;
 mod failures;
 mod plans;
 mod routes;
