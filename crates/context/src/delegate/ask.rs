@@ -157,15 +157,7 @@ impl Asking<'_> {
             report.reduced = Some(reduced.report);
         }
         report.given = plan.required + given;
-        Ok(PartRequest {
-            part: part.name.clone(),
-            specialty: part.specialty,
-            requirements: plan.requirements.clone(),
-            segments,
-            question: self.question.map(str::to_owned),
-            share: part.share,
-            answer: plan.answer,
-        })
+        Ok(PartRequest { segments, ..plan.request(part, self.question) })
     }
 
     /// What the report says of the parts before any has begun.

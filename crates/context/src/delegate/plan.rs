@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::fixed::Fixed;
+use super::request::PartRequest;
 use super::shares::{Need, shares};
 use super::specialty::Specialty;
 use super::topics::{Item, Topic, topics};
@@ -57,6 +58,8 @@ const ANSWER: usize = 10;
 /// assert_eq!(parts, ["src/net"]);
 /// assert_eq!(plan.kept.len(), 3, "the question and the other folder are within the threshold");
 /// assert_eq!(plan.requirements, context[..1]);
+/// let asked = plan.request(&plan.parts[0], Some("Why does it reconnect?"));
+/// assert!(asked.requirements == context[..1] && asked.segments == context[1..3]);
 /// assert_eq!(plan.merge(["Its timer is too short.".to_owned()])[1].speaker(), Some("src/net"));
 /// # Ok::<(), maniple_context::ContextError>(())
 /// ```
@@ -122,7 +125,8 @@ impl Delegation {
         Self { counter, window, threshold: THRESHOLD, budget: None, answer: None }
     }
 
-    /// Delegates above this share of the window, between 0 and 1; 0.3 by default.
+    /// Delegates above this share of the window, between 0 and 1; 0.3 by default. A part may take no
+    /// more than it either, so that at 0 there are none.
     ///
     /// # Errors
     /// [`ContextError::NoShare`] where it is not between 0 and 1.
@@ -265,6 +269,20 @@ impl DelegationPlan {
     /// What all parts may take together.
     pub fn shares(&self) -> usize {
         self.parts.iter().map(|part| part.share).sum()
+    }
+
+    /// What a specialist is asked for a part: with all of its segments, so where these are more than its
+    /// share permits, reduce them first, as a [`ContextOptimizedAgent`](crate::ContextOptimizedAgent) does.
+    pub fn request(&self, part: &Part, question: Option<&str>) -> PartRequest {
+        PartRequest {
+            part: part.name.clone(),
+            specialty: part.specialty,
+            requirements: self.requirements.clone(),
+            segments: part.segments.clone(),
+            question: question.map(str::to_owned),
+            share: part.share,
+            answer: self.answer,
+        }
     }
 
     /// What is kept, with the answer of each part, in their order, as a note by it where its first
