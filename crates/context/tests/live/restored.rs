@@ -5,6 +5,7 @@ use std::sync::Arc;
 use maniple_context::{
     ContextOptimizer, Encoding, Kind, LiveContext, LiveSnapshot, Report, Segment, Tiktoken, Turn,
 };
+use maniple_core::{Fact, Journal, MemoryJournal, Run};
 use proptest::prelude::*;
 
 use crate::transcripts::{live, numbered, optimizer, tokens, transcript};
@@ -57,6 +58,48 @@ proptest! {
             crashed = through_json(&crashed);
         }
     }
+}
+
+#[tokio::test]
+async fn what_a_journal_keeps_of_a_compaction_and_what_was_pushed_since_are_enough() {
+    let batches = transcript(43, 60, 1_000);
+    let mut restored = 0;
+    for died in (0..batches.len()).step_by(7) {
+        let journal = MemoryJournal::new();
+        let run = Run::builder("talk").with_journal(journal.clone()).open().await.unwrap();
+        let cx = run.context();
+        let mut whole = live(1_000);
+        for batch in &batches[..died] {
+            batch.iter().try_for_each(|segment| whole.push(segment.clone())).unwrap();
+            if whole.turn(None).unwrap().compaction.is_some() {
+                cx.decide("context", || whole.snapshot()).await.unwrap();
+            }
+        }
+
+        let records = journal.load().await.unwrap();
+        let kept = records.iter().rev().find_map(|record| match &record.fact {
+            Fact::Decided { value } => Some(value.decode::<LiveSnapshot>().unwrap()),
+            _ => None,
+        });
+        let mut crashed = match kept {
+            Some(kept) => LiveContext::restore(Arc::clone(whole.optimizer()), kept).unwrap(),
+            None => live(1_000),
+        };
+        restored += usize::from(crashed.turns() > 0);
+        let since = usize::try_from(crashed.turns()).unwrap();
+        for batch in &batches[since..died] {
+            batch.iter().try_for_each(|segment| crashed.push(segment.clone())).unwrap();
+            assert!(crashed.turn(None).unwrap().compaction.is_none());
+        }
+        for batch in &batches[died..] {
+            for segment in batch {
+                whole.push(segment.clone()).unwrap();
+                crashed.push(segment.clone()).unwrap();
+            }
+            same(&crashed.turn(None).unwrap(), &whole.turn(None).unwrap());
+        }
+    }
+    assert!(restored > 4, "{restored}");
 }
 
 #[test]
