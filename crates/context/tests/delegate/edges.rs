@@ -154,7 +154,7 @@ async fn parts_of_odd_paths_have_places_of_their_own() {
         "",
         "/",
         "//",
-        r"C:\Users\a.txt",
+        r"C:\notes\a.txt",
         "new\nline/a",
         "nul\0/a",
         "%deadline",
